@@ -1,0 +1,143 @@
+// Package bots says what a bot is: the one door between Chaperone and a chat
+// platform. A bot translates; it reports events and carries out effects.
+//
+// It must not decide anything, retry, pace, count or log message text: those
+// live once, in internal/engine. A platform's package (bots/slack, …) imports
+// this package, chat and rules, and never another platform.
+package bots
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chaperone/internal/chat"
+)
+
+// Bot is one account on one platform.
+type Bot interface {
+	// Account names the account. It does not change.
+	Account() chat.Account
+
+	// Run connects and delivers events until ctx ends or the connection
+	// cannot be kept. Within a chat events are delivered in order, and an
+	// event is acknowledged to the platform only after deliver returned nil
+	// for it; an event whose delivery failed is delivered again.
+	Run(ctx context.Context, deliver Deliver) error
+
+	// Abilities says, for each kind of effect, what can be done in this chat
+	// now. What it allows, Do carries out; what it does not, Do refuses with
+	// ErrUnsupported. botstest compares the two.
+	Abilities(ctx context.Context, id chat.ID) (Abilities, error)
+
+	// Do carries out one effect and returns the id of the message it made, if
+	// any. It does not retry. When it returns an error that is none of this
+	// package's, the effect may or may not have happened.
+	Do(ctx context.Context, e Effect) (chat.MessageID, error)
+}
+
+// Deliver hands events over for storing. It returns nil only when all of them
+// are durable.
+type Deliver func(ctx context.Context, events []chat.Event) error
+
+// Reconciler is implemented by bots whose platform can be asked whether an
+// effect reached it. Without it an interrupted effect ends as "unknown".
+type Reconciler interface {
+	// Sent reports whether the effect with this key reached the platform, and
+	// the message that it made.
+	Sent(ctx context.Context, e Effect) (chat.MessageID, bool, error)
+}
+
+// Kind is a kind of effect.
+type Kind string
+
+// The kinds of effect.
+const (
+	Whisper Kind = "whisper" // show Prompt to Member alone, for the first time
+	Revise  Kind = "revise"  // bring the shown prompt up to date, without another notification
+	Remind  Kind = "remind"  // draw Member's attention to the open prompt once more
+	Post    Kind = "post"    // say Text to the whole chat
+	Delete  Kind = "delete"  // delete Message for everyone
+	Remove  Kind = "remove"  // remove Member from the chat
+)
+
+// Kinds lists every kind of effect.
+var Kinds = []Kind{Whisper, Revise, Remind, Post, Delete, Remove}
+
+// Effect is something to be done on a platform, as data.
+type Effect struct {
+	Key     string // names this effect for ever; a platform that can be asked is asked by it
+	Kind    Kind
+	Chat    chat.ID
+	Member  chat.MemberID
+	Message chat.MessageID // the message it is about; for Delete, the one to delete
+	Text    string         // for Post
+	Prompt  *Prompt        // for Whisper, Revise and Remind
+}
+
+// Prompt is what a member is shown. Its texts are plain text for a person to
+// read; each platform renders them in its own way and escapes them.
+type Prompt struct {
+	ID       string
+	Messages []chat.MessageID
+	Title    string // greeting: which message in which chat; names no category (lock screens)
+	Body     string // one or two sentences
+	Steps    []Step
+	Answers  []Answer
+	Found    []string // "NHS number, masked, ending 43": kind and mask, never the value
+	Policy   string   // the policy line that asks
+	Ask      string   // the named person who answers questions
+	State    string   // open, put-right, answered, escalated, lapsed, withdrawn
+	Note     string   // what happened last, in words for the member
+}
+
+// Step is one thing for the member to do, in order.
+type Step struct {
+	ID   string
+	Text string
+	Help string // how, for those who want it; may be empty
+	Done bool
+}
+
+// Answer is one closed answer that the member can give with one action.
+type Answer struct {
+	ID        string
+	Label     string
+	WantsText bool // asks for a sentence of the member's own
+	Expected  bool // the one most people will want: shown first and filled
+	More      bool // shown under "More answers"
+}
+
+// Level says how far an effect goes. The zero value is No.
+type Level int
+
+// The levels of an ability.
+const (
+	No  Level = iota // Do returns ErrUnsupported
+	Yes              // Do carries it out
+)
+
+// Ability is what can be done with one kind of effect in one chat now.
+type Ability struct {
+	Level  Level
+	Within time.Duration // how old the message may be; 0 is no limit
+	Why    string        // in an administrator's words, when it is not Yes
+}
+
+// Abilities holds the ability for each kind; a missing kind is No.
+type Abilities map[Kind]Ability
+
+// What a platform can answer instead of carrying an effect out.
+var (
+	ErrUnsupported = errors.New("the platform cannot do this")
+	ErrTooLate     = errors.New("the platform allows this no longer")
+	ErrForbidden   = errors.New("the platform does not let the bot do this")
+	ErrGone        = errors.New("there is nothing left to do it to")
+)
+
+// Busy is returned when the platform asks to be called again later. The effect
+// has not happened.
+type Busy struct{ After time.Duration }
+
+func (b Busy) Error() string { return fmt.Sprintf("the platform is busy for %s", b.After) }

@@ -1,0 +1,82 @@
+// Package chat is the vocabulary that every other package shares: accounts,
+// chats, members, messages and the events that platforms report about them.
+//
+// It holds values only. It must not do I/O, read a clock, or know a platform.
+package chat
+
+import "time"
+
+// Account is one identity of the bot on one platform, such as "practice" or
+// "slack/T01ABCD". It never contains a secret.
+type Account string
+
+// ID names one chat: the account that sits in it, and the platform's own name
+// for it within that account. Neither part is ever a display name.
+type ID struct {
+	Account Account
+	Local   string
+}
+
+// String gives "account/local", for logs and file names of records.
+func (id ID) String() string { return string(id.Account) + "/" + id.Local }
+
+// MemberID is a person as the platform sees them, unique within an account.
+type MemberID string
+
+// MessageID is the platform's own name for a message, unique within its chat.
+type MessageID string
+
+// Kind says what a chat is for. Policy rows speak of kinds, never of platforms
+// (S0 R9).
+type Kind string
+
+// The kinds of chat.
+const (
+	Team      Kind = "team"
+	Emergency Kind = "emergency"
+	Partner   Kind = "partner"
+	Public    Kind = "public"
+)
+
+// Valid reports whether k is one of the kinds above.
+func (k Kind) Valid() bool {
+	return k == Team || k == Emergency || k == Partner || k == Public
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of event, and the fields of Event that each fills beside Key,
+// Kind, Chat and At.
+const (
+	Added    EventKind = "added"    // the bot is now in the chat: Name (of the chat), ChatKind
+	Posted   EventKind = "posted"   // Member, Name, Message, Text, ReplyTo
+	Edited   EventKind = "edited"   // Member, Name, Message, Revision, Text (whole, as it now reads)
+	Deleted  EventKind = "deleted"  // Member (who deleted it), Message
+	Reacted  EventKind = "reacted"  // Member, Message, Text (the reaction)
+	Joined   EventKind = "joined"   // Member, Name
+	Left     EventKind = "left"     // Member
+	Answered EventKind = "answered" // Member, Prompt, Answer, Text (what they wrote, where the answer wants it)
+	Ticked   EventKind = "ticked"   // Member, Prompt, Step, Done
+)
+
+// Event is one thing that happened in a chat, as the platform reports it. It
+// is stored before it is acknowledged, and settled once, in the order of its
+// chat.
+type Event struct {
+	Key      string // the platform's own key; the same key twice is the same event
+	Kind     EventKind
+	Chat     ID
+	At       time.Time // platform time; orders a chat, decides nothing else
+	Member   MemberID
+	Name     string // untrusted: what the platform shows
+	ChatKind Kind
+	Message  MessageID
+	Revision int64 // 0 as posted, higher after each edit
+	ReplyTo  MessageID
+	Text     string
+	Prompt   string
+	Answer   string
+	Step     string
+	Done     bool
+}

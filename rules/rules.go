@@ -1,0 +1,47 @@
+// Package rules is what people edit to say what Chaperone looks for: the rule
+// model, its validators, and the packs of rules with the examples that prove
+// them.
+//
+// It must not scan (internal/detect does), and nothing in it may carry the
+// text that a rule matched.
+package rules
+
+// Severity orders findings for people: note, caution, serious.
+type Severity string
+
+// The severities, mildest first.
+const (
+	Note    Severity = "note"
+	Caution Severity = "caution"
+	Serious Severity = "serious"
+)
+
+// Finding is one match of one rule. It never holds the matched text.
+type Finding struct {
+	Rule       string   `json:"rule"`
+	Category   string   `json:"category"`   // a name from the list of categories
+	Start      int      `json:"start"`      // UTF-8 byte offset into the original text
+	End        int      `json:"end"`        // exclusive
+	Confidence float64  `json:"confidence"` // 0 to 1; under 0.5 is not reported
+	Severity   Severity `json:"severity"`
+	Class      Class    `json:"-"`
+	Mask       string   `json:"mask"`              // the kind and at most two characters: "NHS number, ending 43"
+	Because    []string `json:"because,omitempty"` // the signals, in words; never a value
+}
+
+// Class is the kind of information that a finding is evidence of. Policy rows
+// speak of classes; rules say which class they find. The names are closed.
+type Class string
+
+// The classes of information (R1-R3, R13, R14).
+const (
+	Secret      Class = "secret-or-above" // SECRET, TOP SECRET and the like: R1
+	Marked      Class = "marked"          // additionally marked, such as OFFICIAL-SENSITIVE: R2, R3
+	Official    Class = "official"        // a plain OFFICIAL marking: nothing to do by itself
+	Personal    Class = "personal"        // identifies a person
+	Special     Class = "special"         // health, religion, union, … of an identifiable person
+	Credential  Class = "credential"      // a password, key or door code given away
+	Significant Class = "significant"     // a decision or material change: R6
+	Logistical  Class = "logistical"      // plainly permitted logistics: R16
+	Suspicious  Class = "suspicious"      // a scam or look-alike link: R22
+)
