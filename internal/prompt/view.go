@@ -1,0 +1,246 @@
+package prompt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// Texts is what members read, in one language.
+type Texts struct {
+	Language       string              `yaml:"language"`
+	Greeting       string              `yaml:"greeting"`
+	GreetingMany   string              `yaml:"greeting_many"`
+	Kinds          map[string]kindText `yaml:"kinds"`
+	Steps          map[string]stepText `yaml:"steps"`
+	Answers        map[string]string   `yaml:"answers"`
+	NotSignificant string              `yaml:"not_significant"`
+	Notes          map[string]string   `yaml:"notes"`
+	What           map[string]string   `yaml:"what"`
+	Categories     map[string]string   `yaml:"categories"`
+	templates      map[string]*template.Template
+}
+
+type kindText struct {
+	Body string `yaml:"body"`
+}
+
+type stepText struct {
+	Text string `yaml:"text"`
+	Help string `yaml:"help"`
+}
+
+// ReadTexts reads one language and tries every template, so that a fault shows
+// at start and never in front of a member.
+func ReadTexts(r io.Reader) (*Texts, error) {
+	var t Texts
+	l, err := yaml.NewLoader(r, yaml.WithKnownFields(), yaml.WithUniqueKeys())
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Load(&t); err != nil {
+		return nil, fmt.Errorf("prompt texts: %w", err)
+	}
+	return &t, t.compile()
+}
+
+// values is everything that a text can say.
+type values struct {
+	Name, Time, Chat, What, Record, Ask string
+	Count                               int
+}
+
+func (t *Texts) compile() error {
+	t.templates = map[string]*template.Template{}
+	var faults []error
+	add := func(key, text string) {
+		if text == "" {
+			faults = append(faults, fmt.Errorf("prompt texts %s: %s is missing", t.Language, key))
+			return
+		}
+		tm, err := template.New(key).Option("missingkey=error").Parse(text)
+		if err == nil {
+			err = tm.Execute(io.Discard, values{})
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("prompt texts %s: %s: %w", t.Language, key, err))
+			return
+		}
+		t.templates[key] = tm
+	}
+	add("greeting", t.Greeting)
+	add("greeting_many", t.GreetingMany)
+	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant"} {
+		add("kinds."+k, t.Kinds[k].Body)
+	}
+	for _, n := range []string{"put-right", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded"} {
+		add("notes."+n, t.Notes[n])
+	}
+	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep} {
+		if t.Steps[s].Text == "" {
+			faults = append(faults, fmt.Errorf("prompt texts %s: steps.%s is missing", t.Language, s))
+		}
+	}
+	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong} {
+		if t.Answers[a] == "" {
+			faults = append(faults, fmt.Errorf("prompt texts %s: answers.%s is missing", t.Language, a))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (t *Texts) say(key string, v values) string {
+	var b bytes.Buffer
+	if err := t.templates[key].Execute(&b, v); err != nil {
+		return "" // cannot happen: every template was executed when it was read
+	}
+	return b.String()
+}
+
+// Viewer renders prompts for members.
+type Viewer struct {
+	Texts *Texts
+	Ask   string         // the named person who answers, and how to reach them
+	Zone  *time.Location // in which times of day are told
+}
+
+// Show is the prompt as the member is shown it now.
+func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
+	first := p.Items[0]
+	val := values{
+		Name: FirstName(p.Name), Time: first.At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
+		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p),
+	}
+	greeting := "greeting"
+	if len(p.Items) > 1 {
+		greeting = "greeting_many"
+	}
+	out := &bots.Prompt{
+		ID: p.ID, Title: v.Texts.say(greeting, val), Body: v.Texts.say("kinds."+p.Kind(), val),
+		State: string(p.State), Ask: v.Ask, Note: v.note(p, val), Messages: []chat.MessageID{},
+	}
+	for _, it := range p.Items {
+		out.Messages = append(out.Messages, it.Message)
+		for _, f := range it.Found {
+			if !slices.Contains(out.Found, f.Mask) {
+				out.Found = append(out.Found, f.Mask)
+			}
+		}
+	}
+	for _, id := range p.steps() {
+		s := v.Texts.Steps[id]
+		out.Steps = append(out.Steps, bots.Step{ID: id, Text: s.Text, Help: s.Help, Done: p.done(id)})
+	}
+	if p.Waiting() {
+		out.Answers = v.answers(p, can)
+	}
+	for _, it := range p.Items {
+		if it.Kind == p.Kind() && len(it.Lines) > 0 {
+			out.Policy = it.Lines[0].Pack + ": " + it.Lines[0].Text
+			break
+		}
+	}
+	return out
+}
+
+func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
+	var out []bots.Answer
+	for i, id := range p.answers(can) {
+		label := v.Texts.Answers[id]
+		if id == AnswerNotSensitive && p.Kind() == "significant" {
+			label = v.Texts.NotSignificant
+		}
+		out = append(out, bots.Answer{ID: id, Label: label, WantsText: id == AnswerNote, Expected: i == 0, More: i > 2})
+	}
+	return out
+}
+
+// note tells the member what happened last.
+func (v Viewer) note(p *Prompt, val values) string {
+	switch {
+	case p.Filed:
+		return v.Texts.say("notes.filed", val)
+	case p.Record != "":
+		return v.Texts.say("notes.filing", val)
+	case p.State == Answered && p.Answer == AnswerWrong:
+		return v.Texts.say("notes.wrong", val)
+	case p.State == Answered && (p.Answer == AnswerDeleted || p.Answer == AnswerDelete):
+		return v.Texts.say("notes.deleted", val)
+	case p.State == Open && !p.Reminded.IsZero():
+		return v.Texts.say("notes.reminded", val)
+	case p.State == Open:
+		return ""
+	default:
+		return v.Texts.say("notes."+string(p.State), val)
+	}
+}
+
+// what names the kinds of thing that were found, three at most.
+func (v Viewer) what(p *Prompt) string {
+	var kinds []string
+	for _, it := range p.Items {
+		for _, f := range it.Found {
+			word := v.Texts.Categories[f.Category]
+			if word == "" {
+				word = v.Texts.What["other"]
+			}
+			if !slices.Contains(kinds, word) {
+				kinds = append(kinds, word)
+			}
+		}
+	}
+	switch n := len(kinds); {
+	case n == 0:
+		return v.Texts.What["other"]
+	case n == 1:
+		return kinds[0]
+	case n <= 3:
+		return strings.Join(kinds[:n-1], ", ") + " and " + kinds[n-1]
+	default:
+		return strings.Join(kinds[:3], ", ") + " " + v.Texts.What["more"]
+	}
+}
+
+// FirstName is the name to greet a member by: the first word of what the
+// platform shows, made inert.
+func FirstName(name string) string {
+	name = Inert(name, 40)
+	if first, _, ok := strings.Cut(name, " "); ok {
+		return first
+	}
+	if name == "" {
+		return "there"
+	}
+	return name
+}
+
+// Inert makes a platform's text safe to stand in a sentence: one line, no
+// control, format or direction characters, no mention or markup characters, at
+// most max characters (DESIGN invariant 14).
+func Inert(s string, max int) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == unicode.ReplacementChar, !unicode.IsPrint(r), strings.ContainsRune("@#<>*_~`|[]{}\\", r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	words := []rune(strings.Join(strings.Fields(clean), " "))
+	if len(words) > max {
+		words = append(words[:max-1], '…')
+	}
+	return string(words)
+}
