@@ -45,3 +45,12 @@ const (
 	Logistical  Class = "logistical"      // plainly permitted logistics: R16
 	Suspicious  Class = "suspicious"      // a scam or look-alike link: R22
 )
+
+// Valid reports whether c is one of the classes above.
+func (c Class) Valid() bool {
+	switch c {
+	case Secret, Marked, Official, Personal, Special, Credential, Significant, Logistical, Suspicious:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+package detect_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"chaperone/internal/detect"
+	"chaperone/rules"
+)
+
+func builtin(t testing.TB) *detect.Set {
+	t.Helper()
+	list, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := detect.Compile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func scan(t testing.TB, set *detect.Set, text string, c detect.Context) []rules.Finding {
+	t.Helper()
+	found, err := set.Scan(context.Background(), text, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []rules.Finding
+	for _, f := range found {
+		if f.Confidence >= rules.ReportAt {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func TestBuiltinRulesProveThemselves(t *testing.T) { builtin(t) }
+
+func TestLogisticsIsSilent(t *testing.T) {
+	set := builtin(t)
+	for _, text := range []string{
+		"Running ten minutes late, start without me",
+		"Meeting moved to room 4 at 14:30",
+		"Can anyone cover Saturday 0600-1400?",
+		"I have sent you an e-mail, please look by noon",
+		"Train cancelled, next one 17:12 from platform 2",
+	} {
+		if found := scan(t, set, text, detect.Context{}); len(found) > 0 {
+			t.Errorf("%q: found %s", text, found[0].Rule)
+		}
+	}
+}
+
+func TestFindingSaysWhereAndWhyWithoutTheValue(t *testing.T) {
+	set := builtin(t)
+	text := "Mae’r claf: NHS number 999 000 0123 – thanks"
+	found := scan(t, set, text, detect.Context{})
+	if len(found) != 1 {
+		t.Fatalf("found %d things, want 1", len(found))
+	}
+	f := found[0]
+	if got := text[f.Start:f.End]; got != "999 000 0123" {
+		t.Errorf("place: %q", got)
+	}
+	if f.Mask != "NHS number, ending 23" {
+		t.Errorf("mask: %q", f.Mask)
+	}
+	if strings.Contains(strings.Join(f.Because, " "), "0123") || len(f.Because) < 2 {
+		t.Errorf("because: %q", f.Because)
+	}
+}
+
+func TestContextOfTheSendersMessagesBefore(t *testing.T) {
+	set := builtin(t)
+	if found := scan(t, set, "9990000123", detect.Context{}); len(found) > 0 {
+		t.Error("a bare ten-digit number is reported")
+	}
+	if found := scan(t, set, "9990000123", detect.Context{Before: []string{"NHS number for the lady in 4?"}}); len(found) != 1 {
+		t.Error("the message before names the number, and it is not reported")
+	}
+}
+
+func TestCancelledScanIsAnError(t *testing.T) {
+	set := builtin(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if found, err := set.Scan(ctx, "all is well", detect.Context{}); err == nil || found != nil {
+		t.Errorf("cancelled scan: %v, %v", found, err)
+	}
+}
+
+func TestCompileRefusesRulesThatDoNotProve(t *testing.T) {
+	list, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[0].Examples.Hit = []string{"nothing to see"}
+	list[1].Examples.Miss = list[1].Examples.Hit
+	_, err = detect.Compile(list)
+	if err == nil {
+		t.Fatal("it compiles")
+	}
+	for _, want := range []string{list[0].ID + ": its hit example 1 is not found", list[1].ID + ": its miss example 1 is found"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the faults do not say %q:\n%v", want, err)
+		}
+	}
+}

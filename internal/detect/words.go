@@ -1,0 +1,160 @@
+package detect
+
+import "strings"
+
+// wordSet finds words and phrases in a text, whatever their case. A word
+// ending in * stands for all words that begin so.
+type wordSet struct {
+	first  map[string][]phrase // by the first word, whole
+	stems  map[string][]phrase // by the first four letters, for words ending in *
+	size   int
+	leaves []phrase
+}
+
+type phrase struct {
+	words []string // lower case; the last may end in *
+	shown string
+}
+
+func newWordSet(words []string) *wordSet {
+	s := &wordSet{first: map[string][]phrase{}, stems: map[string][]phrase{}, size: len(words)}
+	for _, w := range words {
+		p := phrase{words: strings.FieldsFunc(strings.ToLower(w), func(r rune) bool { return r == ' ' || r == '-' }), shown: w}
+		if len(p.words) == 0 {
+			continue
+		}
+		head := p.words[0]
+		if stem, ok := strings.CutSuffix(head, "*"); ok {
+			key := stem[:min(len(stem), stemKey)]
+			s.stems[key] = append(s.stems[key], p)
+			continue
+		}
+		s.first[head] = append(s.first[head], p)
+	}
+	return s
+}
+
+const stemKey = 3
+
+// nearest gives the phrase nearest to [at, until) among those that lie in
+// text[lo:hi] and not within the value, and its distance in bytes.
+func (s *wordSet) nearest(text string, lo, hi, at, until int) (shown string, distance int, ok bool) {
+	if s == nil || s.size == 0 {
+		return "", 0, false
+	}
+	var low [48]byte
+	for i := lo; i < hi; {
+		if !isWordByte(text[i]) {
+			i++
+			continue
+		}
+		j := i
+		for j < hi && isWordByte(text[j]) {
+			j++
+		}
+		if j-i <= len(low) {
+			w := lower(low[:0], text[i:j])
+			for _, p := range s.first[string(w)] {
+				shown, distance, ok = closer(p, text, i, hi, at, until, shown, distance, ok)
+			}
+			if len(w) >= stemKey {
+				for _, p := range s.stems[string(w[:stemKey])] {
+					shown, distance, ok = closer(p, text, i, hi, at, until, shown, distance, ok)
+				}
+			}
+		}
+		i = j
+	}
+	return shown, distance, ok
+}
+
+// closer keeps the nearer of the phrase at text[i:] and what was found before.
+func closer(p phrase, text string, i, hi, at, until int, shown string, distance int, ok bool) (string, int, bool) {
+	end := p.matchAt(text, i, hi)
+	if end < 0 || i < until && end > at {
+		return shown, distance, ok
+	}
+	d := at - end
+	if i >= until {
+		d = i - until
+	}
+	if !ok || d < distance {
+		return p.shown, d, true
+	}
+	return shown, distance, ok
+}
+
+// matchAt gives the end of the phrase at text[i:], or -1.
+func (p phrase) matchAt(text string, i, hi int) int {
+	for k, w := range p.words {
+		if k > 0 {
+			n := 0
+			for i < hi && !isWordByte(text[i]) && n < 3 {
+				i, n = i+1, n+1
+			}
+		}
+		j := i
+		for j < hi && isWordByte(text[j]) {
+			j++
+		}
+		stem, open := strings.CutSuffix(w, "*")
+		if j-i < len(stem) || !open && j-i != len(stem) || !strings.EqualFold(text[i:i+len(stem)], stem) {
+			return -1
+		}
+		i = j
+	}
+	return i
+}
+
+func isWordByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '\'' || c == '&'
+}
+
+func lower(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// sentence gives the bounds of the sentence or line around [start, end).
+func sentence(text string, start, end int) (int, int) {
+	lo, hi := start, end
+	for lo > 0 && !sentenceEnd(text, lo-1) {
+		lo--
+	}
+	for hi < len(text) && !sentenceEnd(text, hi) {
+		hi++
+	}
+	return lo, hi
+}
+
+// sentenceEnd says whether text[i] ends a sentence: a line break, or a full
+// stop, question or exclamation mark before white space, except after a
+// title or abbreviation such as "no." or "Mrs.".
+func sentenceEnd(text string, i int) bool {
+	switch text[i] {
+	case '\n':
+		return true
+	case '!', '?':
+		return i+1 >= len(text) || text[i+1] == ' ' || text[i+1] == '\n'
+	case '.':
+		if i+1 < len(text) && text[i+1] != ' ' && text[i+1] != '\n' {
+			return false
+		}
+		j := i
+		for j > 0 && isWordByte(text[j-1]) {
+			j--
+		}
+		switch strings.ToLower(text[j:i]) {
+		case "no", "mr", "mrs", "ms", "dr", "st", "rd", "ave", "tel", "mob", "ref", "nat", "ins", "dob", "acc", "num", "cllr", "approx", "ext", "reg", "lic", "e.g", "rev", "prof":
+			return false
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+package rules_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"chaperone/rules"
+)
+
+func TestBuiltin(t *testing.T) {
+	list, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if len(r.Examples.Hit) < 3 || len(r.Examples.Miss) < 3 {
+			t.Errorf("rule %s has %d hits and %d misses, fewer than three of each", r.ID, len(r.Examples.Hit), len(r.Examples.Miss))
+		}
+	}
+}
+
+const good = `
+rules:
+  - id: local-ref
+    category: gov_ref
+    title: tenancy reference
+    class: personal
+    severity: caution
+    patterns: ['\bTEN-\d{6}\b']
+    context: {alone: 0.9}
+    examples: {hit: ['TEN-123456'], miss: ['TEN-12']}
+    source: housing service
+`
+
+func load(t *testing.T, files map[string]string) ([]rules.Rule, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rules.LoadDir(dir)
+}
+
+func find(list []rules.Rule, id string) *rules.Rule {
+	for i := range list {
+		if list[i].ID == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func TestLoadDirAddsOverridesAndSwitchesOff(t *testing.T) {
+	list, err := load(t, map[string]string{"own.yaml": good + `
+  - id: email
+    off: true
+  - id: uk-nhs
+    override: true
+    severity: note
+`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := find(list, "local-ref"); r == nil {
+		t.Error("the organisation's own rule is missing")
+	}
+	if find(list, "email") != nil {
+		t.Error("email is still on")
+	}
+	r := find(list, "uk-nhs")
+	if r == nil || r.Severity != rules.Note || len(r.Patterns) == 0 || r.Validate != "nhs" {
+		t.Errorf("uk-nhs should change its severity and keep the rest: %+v", r)
+	}
+}
+
+// Every fault of every file is reported, each with its file and line.
+func TestLoadDirReportsAllFaults(t *testing.T) {
+	bad := strings.ReplaceAll(good, "local-ref", "local-two")
+	_, err := load(t, map[string]string{
+		"a.yaml": strings.Replace(good, `{alone: 0.9}`, `{alone: 0.2}`, 1),
+		"b.yaml": strings.Replace(bad, `'\bTEN-\d{6}\b'`, `'(?=x)'`, 1) + strings.TrimPrefix(bad, "\nrules:"),
+		"c.yaml": strings.Replace(strings.ReplaceAll(good, "local-ref", "local-three"), "    source:", "    validate: magic\n    source:", 1),
+		"d.yaml": strings.Replace(strings.ReplaceAll(good, "local-ref", "local-four"), "['TEN-12']", "[]", 1),
+		"e.yaml": strings.Replace(strings.ReplaceAll(good, "local-ref", "local-five"), "    title:", "    colour: red\n    title:", 1),
+		"f.yaml": strings.ReplaceAll(good, "local-ref", "uk-nino"),
+		"g.yaml": "rules: {",
+		"h.yaml": "rules:\n  - id: no-such\n    off: true\n",
+	})
+	if err == nil {
+		t.Fatal("eight bad files load")
+	}
+	for _, want := range []string{"a.yaml:3: rule local-ref: it can never be reported", "b.yaml:3: rule local-two: pattern", "b.yaml:13: rule local-two: this id is used twice",
+		"c.yaml:3: rule local-three: there is no validator called \"magic\"", "d.yaml:3: rule local-four: it needs at least one hit and one miss",
+		"e.yaml:", "colour", "f.yaml:3: rule uk-nino: a built-in rule has this id", "g.yaml", "h.yaml:2: rule no-such: there is no built-in rule"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the faults do not say %q:\n%v", want, err)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package rules
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+func num(d []byte) int {
+	n := 0
+	for _, c := range d {
+		n = n*10 + int(c)
+	}
+	return n
+}
+
+func validDay(day, month, year int) bool {
+	if month < 1 || month > 12 || day < 1 || day > 31 {
+		return false
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	return t.Day() == day
+}
+
+// card: Luhn's check digit, and a prefix of an issuer.
+func card(v string) bool {
+	d := digits(v, make([]byte, 0, 24))
+	if len(d) < 13 || len(d) > 19 || allSame(d) || !issuer(d) {
+		return false
+	}
+	sum := 0
+	for i := range d {
+		x := int(d[len(d)-1-i])
+		if i%2 == 1 {
+			if x *= 2; x > 9 {
+				x -= 9
+			}
+		}
+		sum += x
+	}
+	return sum%10 == 0
+}
+
+// issuer checks the first digits and the length against the issuers' ranges.
+func issuer(d []byte) bool {
+	n := len(d)
+	two, three, four := num(d[:2]), num(d[:3]), num(d[:4])
+	switch {
+	case d[0] == 4:
+		return n == 13 || n == 16 || n == 18 || n == 19
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
+		return n == 16
+	case two == 34, two == 37:
+		return n == 15
+	case three >= 300 && three <= 305, two == 36, two == 38, two == 39:
+		return n == 14 || n == 16
+	case four == 6011, two == 65, three >= 644 && three <= 649, two == 62:
+		return n >= 16
+	case four >= 3528 && four <= 3589:
+		return n >= 16
+	case two == 50, two >= 56 && two <= 58, two == 63, two == 67, two == 60:
+		return n >= 12
+	}
+	return false
+}
+
+// ibanLengths gives the length of an IBAN by country (SWIFT registry).
+const ibanLengths = " AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 " +
+	"FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 " +
+	"LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 " +
+	"SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30 "
+
+// iban: the country's length, and the remainder 1 by 97 (ISO 13616).
+func iban(v string) bool {
+	c := compact(v)
+	if len(c) < 15 || !strings.Contains(ibanLengths, " "+c[:2]+strconv.Itoa(len(c))+" ") {
+		return false
+	}
+	n := 0
+	for _, x := range c[4:] + c[:4] {
+		if x >= 'A' {
+			n = (n*100 + int(x-'A') + 10) % 97
+		} else {
+			n = (n*10 + int(x-'0')) % 97
+		}
+	}
+	return n == 1
+}
+
+// mrz: the check digits of the second line of a passport (ICAO 9303).
+func mrz(v string) bool {
+	lines := strings.Fields(v)
+	if len(lines) == 0 {
+		return false
+	}
+	l := strings.ToUpper(lines[len(lines)-1])
+	if len(l) != 44 {
+		return false
+	}
+	check := func(s string, digit byte) bool {
+		sum := 0
+		for i := 0; i < len(s); i++ {
+			x := 0
+			switch c := s[i]; {
+			case c >= '0' && c <= '9':
+				x = int(c - '0')
+			case c >= 'A' && c <= 'Z':
+				x = int(c-'A') + 10
+			}
+			sum += x * [3]int{7, 3, 1}[i%3]
+		}
+		return digit >= '0' && digit <= '9' && sum%10 == int(digit-'0')
+	}
+	return check(l[0:9], l[9]) && check(l[13:19], l[19]) && check(l[21:27], l[27])
+}
+
+// ssn: areas, groups and serials that the US administration issues.
+func ssn(v string) bool {
+	d := digits(v, make([]byte, 0, 12))
+	if len(d) != 9 || allSame(d) {
+		return false
+	}
+	area, group, serial := num(d[:3]), num(d[3:5]), num(d[5:])
+	return area != 0 && area != 666 && group != 0 && serial != 0 && !(area == 78 && group == 5 && serial == 1120)
+}
+
+// publicIP: an address that is somebody's on the internet.
+func publicIP(v string) bool {
+	a, err := netip.ParseAddr(strings.Trim(v, "[]"))
+	return err == nil && a.IsGlobalUnicast() && !a.IsPrivate()
+}
+
+// monthName reads the month that a word begins with, English or Welsh.
+func monthName(w string) int {
+	w = strings.ToLower(w)
+	for m, names := range [...]string{"jan ion", "feb chw", "mar maw", "apr ebr", "may mai", "jun meh", "jul gor", "aug aws", "sep med", "oct hyd", "nov tac", "dec rha"} {
+		if len(w) >= 3 && strings.Contains(" "+names+" ", " "+w[:3]+" ") {
+			return m + 1
+		}
+	}
+	return 0
+}
+
+// birthDate: a real day, not before 1900. Whether it lies in the future is not
+// asked, since a rule reads no clock; two-digit years are taken as they come.
+func birthDate(v string) bool {
+	parts := strings.FieldsFunc(v, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	var n []int
+	month := 0
+	for _, p := range parts {
+		if m := monthName(p); m > 0 {
+			month = m
+			continue
+		}
+		p = strings.TrimRight(strings.ToLower(p), "stndrh")
+		if x, err := strconv.Atoi(p); err == nil {
+			n = append(n, x)
+		}
+	}
+	switch {
+	case month > 0 && len(n) == 2:
+		return validDay(n[0], month, fullYear(n[1]))
+	case month == 0 && len(n) == 1 && len(strings.TrimSpace(v)) == 6: // ddmmyy
+		return validDay(n[0]/10000, n[0]/100%100, 2000)
+	case month == 0 && len(n) == 1 && len(strings.TrimSpace(v)) == 8: // ddmmyyyy
+		return n[0]%10000 >= 1900 && validDay(n[0]/1000000, n[0]/10000%100, n[0]%10000)
+	case month != 0 || len(n) != 3:
+		return false
+	case n[0] > 1900:
+		return n[0] < 2100 && validDay(n[2], n[1], n[0])
+	}
+	y := fullYear(n[2])
+	return y >= 1900 && y < 2100 && (validDay(n[0], n[1], y) || validDay(n[1], n[0], y))
+}
+
+// fullYear reads two digits as a year that every date exists in.
+func fullYear(y int) int {
+	if y < 100 {
+		return 2000 + y - y%4
+	}
+	return y
+}
+
+// password: what people choose as one: no plain word, no ordinary number, no
+// placeholder.
+func password(v string) bool {
+	v = strings.TrimRight(v, ".,;:!?)\"'`*_|")
+	if len(v) < 4 || len(v) > 128 {
+		return false
+	}
+	var letters, caps, nums, marks int
+	for _, r := range v {
+		switch {
+		case r >= '0' && r <= '9':
+			nums++
+		case r >= 'A' && r <= 'Z':
+			caps++
+			letters++
+		case unicode.IsLetter(r):
+			letters++
+		default:
+			marks++
+		}
+	}
+	low := strings.ToLower(v)
+	if strings.Contains(low, "://") || strings.HasPrefix(v, "<") || strings.HasPrefix(v, "@") || strings.HasPrefix(v, "#") || strings.Trim(v, "*x.X_-") == "" {
+		return false
+	}
+	switch {
+	case letters > 0 && nums > 0:
+		return !ordinal(low)
+	case letters > 0 && marks > 0:
+		inner := strings.Trim(v, "-_.'!?")
+		return strings.ContainsAny(inner, "!@$%^&*#+=_") || strings.Count(inner, "-") >= 2
+	case letters > 0:
+		return caps >= 2 && caps < letters && len(v) >= 8
+	}
+	return nums >= 4 && marks == 0
+}
+
+// ordinal says whether a word is a number with its ending, a time or an amount:
+// 4th, 10am, 2pm, 500k, 3x, v2.
+func ordinal(low string) bool {
+	tail := strings.TrimLeft(low, "0123456789.:,-")
+	switch tail {
+	case "st", "nd", "rd", "th", "am", "pm", "k", "m", "x", "mb", "gb", "days", "hrs", "h", "mins", "min", "s", "am.", "pm.", "ish":
+		return true
+	}
+	return len(low) < 5 && strings.HasPrefix(low, "v")
+}
