@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+	"chaperone/internal/failpoint"
+)
+
+const (
+	atOnce   = 16               // actions under way at the same time
+	longest  = 5 * time.Minute  // the longest wait between two attempts
+	idleWait = 30 * time.Second // the runner looks at least this often
+)
+
+// runActions takes due actions until the engine stops.
+func (e *Engine) runActions() {
+	slots := make(chan struct{}, atOnce)
+	for e.ctx.Err() == nil {
+		due, next, err := e.o.Store.Due(e.ctx, e.o.Now(), 4*atOnce)
+		if err != nil && e.ctx.Err() == nil {
+			e.trouble("store", err)
+			e.sleep(time.Second)
+			continue
+		}
+		fresh := e.lift(due)
+		for _, a := range fresh {
+			select {
+			case slots <- struct{}{}:
+			case <-e.ctx.Done():
+				return
+			}
+			e.work.Go(func() {
+				defer func() { <-slots; e.land(a) }()
+				e.act(e.ctx, a)
+			})
+		}
+		if len(fresh) > 0 && len(due) == 4*atOnce {
+			continue
+		}
+		e.await(next)
+	}
+}
+
+// await waits for something to do: a poke, or the next due time.
+func (e *Engine) await(next time.Time) {
+	wait := idleWait
+	if !next.IsZero() {
+		wait = min(max(next.Sub(e.o.Now()), time.Millisecond), idleWait)
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-e.ctx.Done():
+	case <-e.poke:
+	case <-t.C:
+	}
+}
+
+// lift marks the actions that are not yet under way as such, and returns them.
+func (e *Engine) lift(due []Action) []Action {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var fresh []Action
+	for _, a := range due {
+		if !e.flying[a.ID] {
+			e.flying[a.ID] = true
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh
+}
+
+func (e *Engine) land(a Action) {
+	e.mu.Lock()
+	delete(e.flying, a.ID)
+	e.counts.Acted++
+	e.mu.Unlock()
+	nudge(e.poke)
+}
+
+// act carries one action out: store that it starts, call, store the outcome
+// (DESIGN invariant 2). It is the only place from which a platform is called.
+func (e *Engine) act(ctx context.Context, a Action) {
+	var err error
+	if a.Kind == File {
+		err = e.file(ctx, a)
+	} else {
+		err = e.effect(ctx, a)
+	}
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	part := "account " + string(a.Chat.Account)
+	if a.Kind == File {
+		part = "records"
+	}
+	e.trouble(part, err)
+	e.o.Log.Warn("an action failed; it is tried again", "chat", a.Chat, "action", a.Key, "tries", a.Tries+1, "err", err)
+	a.Tries++
+	wait := min(time.Second<<min(a.Tries-1, 10), longest)
+	var busy bots.Busy
+	if errors.As(err, &busy) {
+		wait, a.Started = busy.After, false
+	}
+	a.Due = e.o.Now().Add(wait)
+	if err := e.o.Store.Later(ctx, a); err != nil && ctx.Err() == nil {
+		e.trouble("store", err)
+		e.sleep(time.Second)
+	}
+}
+
+// effect carries out an effect on a platform.
+func (e *Engine) effect(ctx context.Context, a Action) error {
+	bot := e.bots[a.Chat.Account]
+	if bot == nil {
+		return e.finish(ctx, a, Unsupported, "")
+	}
+	ef, needed, err := e.render(ctx, &a)
+	if err != nil {
+		return err
+	}
+	if !needed {
+		return e.finish(ctx, a, NotNeeded, "")
+	}
+	if a.Started && !failpoint.Naive() {
+		look, ok := bot.(bots.Reconciler)
+		if !ok {
+			return e.finish(ctx, a, Unknown, "")
+		}
+		made, sent, err := look.Sent(ctx, ef)
+		if err != nil {
+			return err
+		}
+		if sent {
+			return e.finish(ctx, a, Done, made)
+		}
+	}
+	able, err := bot.Abilities(ctx, a.Chat)
+	if err != nil {
+		return err
+	}
+	if able[ef.Kind].Level == bots.No {
+		return e.finish(ctx, a, Unsupported, "")
+	}
+	if err := e.o.Store.Start(ctx, e.o.Now(), a); err != nil {
+		return err
+	}
+	a.Started = true
+	failpoint.Hit("act.started")
+	made, err := bot.Do(ctx, ef)
+	failpoint.Hit("act.called")
+	if outcome, final := ended(err); final {
+		return e.finish(ctx, a, outcome, made)
+	}
+	return err
+}
+
+// ended tells how a call ended, or that it has not.
+func ended(err error) (Outcome, bool) {
+	switch {
+	case err == nil:
+		return Done, true
+	case errors.Is(err, bots.ErrGone):
+		return Gone, true
+	case errors.Is(err, bots.ErrUnsupported):
+		return Unsupported, true
+	case errors.Is(err, bots.ErrForbidden):
+		return Forbidden, true
+	case errors.Is(err, bots.ErrTooLate):
+		return TooLate, true
+	}
+	return "", false
+}
+
+// render turns an action into what the platform is to do now. A prompt is
+// rendered as it stands at this moment; one that has ended before anybody saw
+// it needs no showing.
+func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, error) {
+	ef := bots.Effect{Key: a.Key, Kind: bots.Kind(a.Kind), Chat: a.Chat, Member: a.Member, Message: a.Message}
+	switch ef.Kind {
+	case bots.Post:
+		ef.Text = e.o.Notice
+	case bots.Whisper, bots.Revise, bots.Remind:
+		sh, err := e.o.Store.Prompt(ctx, a.Prompt)
+		if err != nil {
+			return ef, false, err
+		}
+		if !sh.Waiting() && (ef.Kind == bots.Remind || (ef.Kind == bots.Whisper && !a.Started)) {
+			return ef, false, nil
+		}
+		a.Version = sh.Version
+		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
+	}
+	return ef, true, nil
+}
+
+// file files an accepted capture.
+func (e *Engine) file(ctx context.Context, a Action) error {
+	r, files, err := e.o.Store.Content(ctx, a.Record)
+	if err != nil {
+		return err
+	}
+	if err := e.o.Store.Start(ctx, e.o.Now(), a); err != nil {
+		return err
+	}
+	failpoint.Hit("file.started")
+	receipt, err := e.o.Filer.File(ctx, r, files)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("file.filed")
+	return e.conclude(ctx, Finished{Action: a, Outcome: Done, Receipt: &receipt})
+}
+
+// finish stores the outcome of an effect.
+func (e *Engine) finish(ctx context.Context, a Action, o Outcome, made chat.MessageID) error {
+	if o != Done && o != NotNeeded {
+		e.o.Log.Warn("an action ended without effect", "chat", a.Chat, "action", a.Key, "outcome", o)
+	}
+	return e.conclude(ctx, Finished{Action: a, Outcome: o, Made: made})
+}
+
+// conclude stores how an action ended and what follows from it.
+func (e *Engine) conclude(ctx context.Context, f Finished) error {
+	a := f.Action
+	r := e.room(a.Chat)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.Now = e.o.Now()
+	if a.Prompt != "" {
+		sh, err := e.o.Store.Prompt(ctx, a.Prompt)
+		if err != nil {
+			return err
+		}
+		e.follow(&f, &sh)
+	}
+	if err := e.o.Store.Finish(ctx, f); err != nil {
+		return err
+	}
+	failpoint.Hit("act.stored")
+	e.trouble("account "+string(a.Chat.Account), nil)
+	if a.Kind == File {
+		e.trouble("records", nil)
+	}
+	if a.Kind == Kind(bots.Post) && f.Outcome == Done {
+		e.opened(r)
+	}
+	e.changed(a.Chat)
+	return nil
+}
+
+// follow works out what the end of an action means for its prompt.
+func (e *Engine) follow(f *Finished, sh *Shown) {
+	switch a := f.Action; bots.Kind(a.Kind) {
+	case bots.Whisper, bots.Revise, bots.Remind:
+		if f.Outcome == Done {
+			sh.Shown = max(sh.Shown, a.Version)
+		}
+		if bots.Kind(a.Kind) != bots.Remind {
+			sh.Busy = false
+		}
+		if f.Outcome != Done && f.Outcome != NotNeeded {
+			break // the member cannot be shown anything: no use in trying the next version
+		}
+		if next, ok := showing(sh, f.Now); ok {
+			f.Next = append(f.Next, next)
+		}
+	default:
+		if a.Kind == File && f.Outcome == Done {
+			sh.FiledNow(f.Now)
+		}
+		if next, ok := showing(sh, f.Now); ok {
+			f.Next = append(f.Next, next)
+		}
+	}
+	f.Prompt = sh
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chaperone/bots"
+)
+
+// eraseEvery is how often what is no longer needed is forgotten.
+const eraseEvery = time.Minute
+
+// runClock does what falls due with time.
+func (e *Engine) runClock() {
+	erased := e.o.Now()
+	for e.ctx.Err() == nil {
+		next, err := e.overdue(e.ctx)
+		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
+			erased = now
+			err = e.o.Store.Erase(e.ctx, now)
+		}
+		if err != nil && e.ctx.Err() == nil {
+			e.trouble("store", err)
+			e.o.Log.Error("what falls due could not be done; it is tried again", "err", err)
+		}
+		wait := eraseEvery
+		if !next.IsZero() {
+			wait = min(max(next.Sub(e.o.Now()), 10*time.Millisecond), wait)
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-e.ctx.Done():
+		case <-e.tick:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// overdue moves every prompt up its ladder as far as the clock says.
+func (e *Engine) overdue(ctx context.Context) (next time.Time, err error) {
+	for {
+		due, next, err := e.o.Store.Overdue(ctx, e.o.Now(), batchSize)
+		if err != nil || len(due) == 0 {
+			return next, err
+		}
+		for _, sh := range due {
+			if err := e.climb(ctx, sh); err != nil {
+				return next, err
+			}
+		}
+	}
+}
+
+// climb moves one prompt up its ladder.
+func (e *Engine) climb(ctx context.Context, sh Shown) error {
+	r := e.room(sh.Chat)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sh, err := e.o.Store.Prompt(ctx, sh.ID) // as it is now that nobody else changes it
+	if err != nil {
+		return err
+	}
+	now := e.o.Now()
+	s := Settlement{Chat: sh.Chat, Now: now}
+	if sh.Overdue(now) && sh.Shown > 0 {
+		s.Actions = append(s.Actions, Action{
+			Key: fmt.Sprintf("%s/%s/%d", bots.Remind, sh.ID, sh.Version), Kind: Kind(bots.Remind), Chat: sh.Chat,
+			Member: sh.Member, Message: sh.Items[0].Message, Prompt: sh.ID, Due: now,
+		})
+	} else if a, ok := showing(&sh, now); ok {
+		s.Actions = append(s.Actions, a)
+	}
+	s.Prompts = append(s.Prompts, sh)
+	if err := e.o.Store.Settle(ctx, s); err != nil {
+		return err
+	}
+	nudge(e.poke)
+	e.changed(sh.Chat)
+	return nil
+}
+
+// CatchUp does everything that is due now, and returns when it is done. A
+// declared move of the clock calls it.
+func (e *Engine) CatchUp(ctx context.Context) error {
+	for {
+		if _, err := e.overdue(ctx); err != nil {
+			return err
+		}
+		nudge(e.poke)
+		idle, err := e.idle(ctx)
+		if err != nil {
+			return err
+		}
+		if idle {
+			return e.o.Store.Erase(ctx, e.o.Now())
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// idle reports whether nothing is unsettled, due or under way.
+func (e *Engine) idle(ctx context.Context) (bool, error) {
+	e.mu.Lock()
+	flying := len(e.flying)
+	e.mu.Unlock()
+	if flying > 0 {
+		return false, nil
+	}
+	waiting, err := e.o.Store.Waiting(ctx)
+	if err != nil || len(waiting) > 0 {
+		return false, err
+	}
+	due, _, err := e.o.Store.Due(ctx, e.o.Now(), 1)
+	return len(due) == 0, err
+}

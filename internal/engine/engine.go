@@ -1,0 +1,351 @@
+// Package engine is the one path that everything takes: events are received,
+// settled and acted upon, in this order, and every step is stored before the
+// next begins (DESIGN section 1).
+//
+//	Receive   a batch of events is durable; only now is it acknowledged
+//	Settle    one chat at a time, in order: scan, decide, store
+//	Act       take a due action, store that it starts, call, store its outcome
+//
+// It reaches scanning, storage, platforms and record systems only through the
+// small interfaces below. It must not know SQL or a platform, and it never
+// logs a text, a name or a matched value.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+	"chaperone/internal/detect"
+	"chaperone/internal/policy"
+	"chaperone/internal/prompt"
+	"chaperone/internal/record"
+	"chaperone/rules"
+)
+
+// Inbox is where events wait until they are settled.
+type Inbox interface {
+	// Receive makes events durable. Events that are known by their key are
+	// passed over. A chat that is new gets its notice as a due action.
+	Receive(ctx context.Context, now time.Time, events []chat.Event) error
+	// Waiting lists the chats with unsettled events.
+	Waiting(ctx context.Context) ([]chat.ID, error)
+	// Take loads the next unsettled events of a chat, with what is needed to
+	// decide about them.
+	Take(ctx context.Context, id chat.ID, most int) (Load, error)
+	// Recent loads what was said in a chat within the context window.
+	Recent(ctx context.Context, id chat.ID, since time.Time) ([]Said, error)
+	// Settle stores everything that was decided about a batch, in one
+	// transaction.
+	Settle(ctx context.Context, s Settlement) error
+}
+
+// Ledger is where actions wait until they are due, and where their outcomes
+// stay for good.
+type Ledger interface {
+	// Due lists unfinished actions that are due, oldest first, and says when
+	// the next one will be.
+	Due(ctx context.Context, now time.Time, most int) ([]Action, time.Time, error)
+	// Start stores that an attempt begins, with the version of the prompt shown.
+	Start(ctx context.Context, now time.Time, a Action) error
+	// Finish stores how an attempt ended and everything that follows from it.
+	Finish(ctx context.Context, f Finished) error
+	// Later stores that an action is to be tried again at its new due time.
+	Later(ctx context.Context, a Action) error
+	// Content loads what a record is made of.
+	Content(ctx context.Context, recordID string) (record.Record, []record.File, error)
+}
+
+// Prompts is where prompts live between the steps of the path.
+type Prompts interface {
+	Prompt(ctx context.Context, id string) (Shown, error)
+	// Overdue lists the prompts that the clock has something to do with.
+	Overdue(ctx context.Context, now time.Time, most int) ([]Shown, time.Time, error)
+}
+
+// Eraser forgets what is no longer needed.
+type Eraser interface {
+	Erase(ctx context.Context, now time.Time) error
+}
+
+// Store is all of it; internal/store fulfils it.
+type Store interface {
+	Inbox
+	Ledger
+	Prompts
+	Eraser
+}
+
+// Scanner finds; internal/detect fulfils it.
+type Scanner interface {
+	Scan(ctx context.Context, text string, c detect.Context) ([]rules.Finding, error)
+}
+
+// Chat is what the bot knows of a chat it sits in.
+type Chat struct {
+	ID      chat.ID
+	Name    string
+	Kind    chat.Kind
+	Noticed bool // the notice that the bot reads here has been posted (invariant 10)
+}
+
+// Pending is one unsettled event.
+type Pending struct {
+	Seq   int64
+	Tries int
+	Event chat.Event
+}
+
+// Said is a message within the context window.
+type Said struct {
+	Member chat.MemberID
+	At     time.Time // when we received it
+	Text   string
+}
+
+// Shown is a prompt together with what its member has been shown of it.
+type Shown struct {
+	*prompt.Prompt
+	Shown int64 // the version last shown; 0 is never
+	Busy  bool  // an action that will show the current version is unfinished
+}
+
+// Load is what Take returns.
+type Load struct {
+	Chat    Chat
+	Events  []Pending
+	Prompts []Shown // those of the members and messages that the events speak of
+}
+
+// Settlement is everything that was decided about a batch of one chat's events.
+type Settlement struct {
+	Chat     chat.ID
+	Now      time.Time
+	Done     []int64
+	Retry    []int64 // failed once more, to be tried again
+	Aside    []int64 // failed too often: set aside where an administrator sees it
+	Messages []Message
+	Prompts  []Shown
+	Keep     []Keep
+	Records  []Accepted
+	Actions  []Action
+}
+
+// Message is what was decided about one revision of one message.
+type Message struct {
+	ID       chat.MessageID
+	Member   chat.MemberID
+	At       time.Time
+	Revision int64
+	Deleted  bool // only this is new; nothing else of the row changes
+	Label    string
+	Prompt   string
+	Decision policy.Decision
+	Findings []rules.Finding
+}
+
+// Keep is the text of a message that an open prompt offers to capture.
+type Keep struct {
+	Prompt   string
+	Message  chat.MessageID
+	Name     string
+	At       time.Time
+	Revision int64
+	Text     string
+}
+
+// Accepted is a capture that a member accepted; Note holds their own words
+// where they chose to keep the substance.
+type Accepted struct {
+	Record record.Record
+	Prompt string
+	Note   string
+}
+
+// Kind is a kind of action: an effect on a platform, or filing a record.
+type Kind string
+
+// File files an accepted capture; all other kinds are effects of bots.
+const File Kind = "file"
+
+// Action is something to be done.
+type Action struct {
+	ID      int64
+	Key     string
+	Kind    Kind
+	Chat    chat.ID
+	Member  chat.MemberID
+	Message chat.MessageID
+	Prompt  string
+	Record  string
+	After   string // key of the action that must be done first
+	Due     time.Time
+	Started bool
+	Tries   int
+	Version int64 // of the prompt, as rendered when it was started
+}
+
+// Outcome is how an action ended. It is kept for good.
+type Outcome string
+
+// The outcomes.
+const (
+	Done        Outcome = "done"
+	Gone        Outcome = "gone"
+	Unsupported Outcome = "unsupported"
+	Forbidden   Outcome = "forbidden"
+	TooLate     Outcome = "too-late"
+	NotNeeded   Outcome = "not-needed" // what it was for had ended before it began
+	Unknown     Outcome = "unknown"    // interrupted, and the platform cannot be asked
+)
+
+// Finished is how an action ended, and what follows from it.
+type Finished struct {
+	Action  Action
+	Now     time.Time
+	Outcome Outcome
+	Made    chat.MessageID
+	Receipt *record.Receipt
+	Prompt  *Shown   // where the end of the action changed its prompt
+	Next    []Action // further actions that follow
+}
+
+// Options is what an engine is made of.
+type Options struct {
+	Store   Store
+	Scanner Scanner
+	Packs   []policy.Pack
+	Viewer  prompt.Viewer
+	Filer   record.Filer
+	Bots    []bots.Bot
+	Acting  func(chat.ID) bool // whether a chat is switched on, rather than watched
+	Notice  string             // what is posted in a chat before anything is read there
+	Now     func() time.Time
+	NewID   func(time.Time) string // a new, unguessable record or prompt number
+	Changed func(chat.ID)          // told after something about a chat was stored
+	Log     *slog.Logger
+}
+
+// Engine runs the path.
+type Engine struct {
+	o        Options
+	bots     map[chat.Account]bots.Bot
+	ctx      context.Context // ends when the engine stops
+	work     sync.WaitGroup
+	poke     chan struct{} // wakes the runner
+	tick     chan struct{} // wakes the clock
+	mu       sync.Mutex
+	chats    map[chat.ID]*room
+	flying   map[int64]bool // actions under way in this process
+	troubles map[string]string
+	counts   Counts
+}
+
+// Counts is what an engine has done since it started.
+type Counts struct {
+	Received, Settled, Prompted, Aside, Acted int64
+}
+
+// New makes an engine; Run starts it.
+func New(o Options) *Engine {
+	e := &Engine{
+		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{},
+		troubles: map[string]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
+	}
+	for _, b := range o.Bots {
+		e.bots[b.Account()] = b
+	}
+	return e
+}
+
+// Run runs the path until ctx ends, and returns when all of it stands still.
+// What an earlier process left unsettled or unfinished is taken up first.
+func (e *Engine) Run(ctx context.Context) error {
+	e.ctx = ctx
+	if err := e.o.Store.Erase(ctx, e.o.Now()); err != nil {
+		return err
+	}
+	waiting, err := e.o.Store.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range waiting {
+		e.wake(id)
+	}
+	e.work.Go(e.runActions)
+	e.work.Go(e.runClock)
+	for _, b := range e.o.Bots {
+		e.work.Go(func() { e.runBot(b) })
+	}
+	<-ctx.Done()
+	e.work.Wait()
+	return nil
+}
+
+// runBot keeps a bot connected.
+func (e *Engine) runBot(b bots.Bot) {
+	for e.ctx.Err() == nil {
+		err := b.Run(e.ctx, e.Receive)
+		if e.ctx.Err() != nil {
+			return
+		}
+		e.trouble("account "+string(b.Account()), err)
+		e.o.Log.Warn("the connection ended; connecting again", "account", b.Account(), "err", err)
+		e.sleep(time.Second)
+	}
+}
+
+// sleep waits, or less when the engine stops.
+func (e *Engine) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-e.ctx.Done():
+	case <-t.C:
+	}
+}
+
+// trouble notes, or with nil clears, what is not well with a part.
+func (e *Engine) trouble(part string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		delete(e.troubles, part)
+		return
+	}
+	e.troubles[part] = err.Error()
+}
+
+// Troubles lists what is not well, by part; empty when all is.
+func (e *Engine) Troubles() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[string]string, len(e.troubles))
+	for part, what := range e.troubles {
+		out[part] = what
+	}
+	return out
+}
+
+// Counts tells what was done since the start.
+func (e *Engine) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
+}
+
+func (e *Engine) count(add func(*Counts)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	add(&e.counts)
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,405 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+	"chaperone/internal/detect"
+	"chaperone/internal/failpoint"
+	"chaperone/internal/policy"
+	"chaperone/internal/prompt"
+	"chaperone/internal/record"
+	"chaperone/rules"
+)
+
+const (
+	batchSize  = 100                    // events settled in one transaction
+	tries      = 3                      // failures after which an event is set aside
+	retryDelay = 700 * time.Millisecond // so that three failures fit into five seconds
+	before     = 5                      // earlier messages of the sender that give context
+)
+
+// wake makes sure that the chat's events are being settled.
+func (e *Engine) wake(id chat.ID) {
+	r := e.room(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.again = true
+	if r.settling || e.ctx == nil || e.ctx.Err() != nil {
+		return
+	}
+	r.settling = true
+	e.work.Go(func() { e.settleAll(r) })
+}
+
+// settleAll settles a chat, batch after batch, until nothing is left.
+func (e *Engine) settleAll(r *room) {
+	for {
+		e.mu.Lock()
+		if !r.again || e.ctx.Err() != nil {
+			r.settling = false
+			e.mu.Unlock()
+			return
+		}
+		r.again = false
+		e.mu.Unlock()
+		for e.ctx.Err() == nil {
+			more, wait, err := e.settle(e.ctx, r)
+			if err != nil && e.ctx.Err() == nil {
+				e.trouble("store", err)
+				e.o.Log.Error("settling failed; it is tried again", "chat", r.id, "err", err)
+				wait = time.Second
+			}
+			if wait > 0 {
+				e.sleep(wait)
+				continue
+			}
+			if !more {
+				break
+			}
+		}
+	}
+}
+
+// settle settles one batch of a chat. It reports whether there may be more,
+// and how long to wait where an event failed and is to be tried again.
+func (e *Engine) settle(ctx context.Context, r *room) (more bool, wait time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	load, err := e.o.Store.Take(ctx, r.id, batchSize)
+	if err != nil || len(load.Events) == 0 {
+		return false, 0, err
+	}
+	failpoint.Hit("settle.loaded")
+	if err := e.warm(ctx, r); err != nil {
+		return false, 0, err
+	}
+	b := e.newBatch(r, load)
+	for _, p := range load.Events {
+		if !b.take(ctx, p) {
+			wait = retryDelay
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return false, 0, ctx.Err() // a cancelled scan is not known yet, never clean
+	}
+	b.show()
+	failpoint.Hit("settle.decided")
+	if err := e.o.Store.Settle(ctx, b.s); err != nil {
+		r.warm = false
+		return false, 0, err
+	}
+	failpoint.Hit("settle.stored")
+	e.trouble("store", nil)
+	e.settled(b)
+	return len(load.Events) == batchSize, wait, nil
+}
+
+// settled tells whoever needs to know that a batch was stored.
+func (e *Engine) settled(b *batch) {
+	e.count(func(c *Counts) {
+		c.Settled += int64(len(b.s.Done))
+		c.Aside += int64(len(b.s.Aside))
+	})
+	if len(b.s.Aside) > 0 {
+		e.o.Log.Error("events were set aside: they could not be scanned", "chat", b.s.Chat, "events", len(b.s.Aside))
+	}
+	if len(b.s.Actions) > 0 {
+		nudge(e.poke)
+	}
+	if len(b.s.Prompts) > 0 {
+		nudge(e.tick)
+	}
+	e.changed(b.s.Chat)
+}
+
+func (e *Engine) changed(id chat.ID) {
+	if e.o.Changed != nil {
+		e.o.Changed(id)
+	}
+}
+
+// warm reads the chat's context window after a start.
+func (e *Engine) warm(ctx context.Context, r *room) error {
+	if r.warm {
+		return nil
+	}
+	said, err := e.o.Store.Recent(ctx, r.id, e.o.Now().Add(-contextWindow))
+	if err != nil {
+		return err
+	}
+	r.recent, r.warm = said, true
+	return nil
+}
+
+// batch is one settlement in the making.
+type batch struct {
+	e       *Engine
+	room    *room
+	load    Load
+	now     time.Time
+	can     prompt.Can
+	prompts []*Shown
+	touched map[*Shown]bool
+	s       Settlement
+}
+
+func (e *Engine) newBatch(r *room, load Load) *batch {
+	now := e.o.Now()
+	b := &batch{
+		e: e, room: r, load: load, now: now, can: e.can(r.id), touched: map[*Shown]bool{},
+		s: Settlement{Chat: r.id, Now: now},
+	}
+	for i := range load.Prompts {
+		b.prompts = append(b.prompts, &load.Prompts[i])
+	}
+	r.recent = slices.DeleteFunc(r.recent, func(s Said) bool { return now.Sub(s.At) > contextWindow })
+	return b
+}
+
+// can says what the bot is able to do in a chat; what cannot be learnt counts
+// as not able.
+func (e *Engine) can(id chat.ID) prompt.Can {
+	bot := e.bots[id.Account]
+	if bot == nil {
+		return prompt.Can{}
+	}
+	able, err := bot.Abilities(e.ctx, id)
+	if err != nil {
+		return prompt.Can{}
+	}
+	return prompt.Can{Delete: able[bots.Delete].Level == bots.Yes}
+}
+
+// take settles one event. It returns false where the event failed and has to
+// be tried again before the chat goes on.
+func (b *batch) take(ctx context.Context, p Pending) bool {
+	ev := p.Event
+	switch ev.Kind {
+	case chat.Posted, chat.Edited:
+		found, err := b.scan(ctx, ev)
+		if err != nil {
+			if p.Tries+1 < tries {
+				b.s.Retry = append(b.s.Retry, p.Seq)
+				return false
+			}
+			b.s.Aside = append(b.s.Aside, p.Seq)
+			return true
+		}
+		b.said(ev, found)
+	case chat.Deleted:
+		if sh := b.covering(ev.Message); sh != nil {
+			sh.Gone(b.now, ev.Message)
+			b.touched[sh] = true
+		}
+		b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Deleted: true})
+	case chat.Answered:
+		b.answered(ev)
+	case chat.Ticked:
+		if sh := b.prompt(ev); sh != nil && sh.Tick(b.now, ev.Step, ev.Done) {
+			b.touched[sh] = true
+		}
+	case chat.Left:
+		for _, sh := range b.prompts {
+			if sh.Member == ev.Member && sh.Waiting() {
+				sh.Withdraw(b.now)
+				b.touched[sh] = true
+			}
+		}
+	}
+	b.s.Done = append(b.s.Done, p.Seq)
+	return true
+}
+
+// scan finds, and turns a scanner that panics into one that fails.
+func (b *batch) scan(ctx context.Context, ev chat.Event) (found []rules.Finding, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the scanner failed")
+		}
+	}()
+	if failpoint.Fault(ev.Text) {
+		panic("asked to fail")
+	}
+	c := detect.Context{Kind: b.load.Chat.Kind}
+	for _, s := range b.room.recent {
+		if s.Member == ev.Member {
+			c.Before = append(c.Before, s.Text)
+		}
+	}
+	if n := len(c.Before); n > before {
+		c.Before = c.Before[n-before:]
+	}
+	return b.e.o.Scanner.Scan(ctx, ev.Text, c)
+}
+
+// said decides about a posted or edited message.
+func (b *batch) said(ev chat.Event, found []rules.Finding) {
+	b.room.recent = append(b.room.recent, Said{Member: ev.Member, At: b.now, Text: ev.Text})
+	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
+	d := policy.Decide(b.e.o.Packs, policy.Situation{
+		Chat: b.load.Chat.Kind, Watching: !b.e.o.Acting(b.room.id), Findings: found,
+	})
+	m := Message{
+		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
+		Label: d.Label(), Decision: d, Findings: found,
+	}
+	sh := b.covering(ev.Message)
+	switch {
+	case d.Acts():
+		if sh == nil {
+			sh = b.open(ev)
+		}
+		sh.Flag(b.now, item(ev, d, found))
+		b.s.Keep = append(b.s.Keep, Keep{
+			Prompt: sh.ID, Message: ev.Message, Name: ev.Name, At: ev.At, Revision: ev.Revision, Text: ev.Text,
+		})
+	case sh != nil:
+		sh.Clean(b.now, ev.Message)
+	}
+	if sh != nil {
+		b.touched[sh] = true
+		m.Prompt = sh.ID
+	}
+	b.s.Messages = append(b.s.Messages, m)
+}
+
+// item is what a prompt may know of a flagged message.
+func item(ev chat.Event, d policy.Decision, found []rules.Finding) prompt.Item {
+	it := prompt.Item{
+		Message: ev.Message, Revision: ev.Revision, At: ev.At,
+		Kind: d.Prompt, Outcome: d.Outcome, Duties: d.Duties, Lines: d.Lines,
+	}
+	for _, f := range found {
+		if slices.Contains(d.Classes, f.Class) {
+			it.Found = append(it.Found, prompt.Found{Rule: f.Rule, Category: f.Category, Mask: f.Mask})
+		}
+	}
+	return it
+}
+
+// covering finds the prompt that a message is in; there is at most one.
+func (b *batch) covering(m chat.MessageID) *Shown {
+	for _, sh := range b.prompts {
+		if sh.Covers(m) {
+			return sh
+		}
+	}
+	return nil
+}
+
+// open finds the prompt that takes a further flagged message, or opens one.
+func (b *batch) open(ev chat.Event) *Shown {
+	for _, sh := range b.prompts {
+		if sh.Member == ev.Member && sh.Takes(ev.At) {
+			return sh
+		}
+	}
+	c := b.load.Chat
+	sh := &Shown{Prompt: prompt.New(b.e.o.NewID(b.now), b.now, c.ID, c.Name, c.Kind, ev.Member, ev.Name)}
+	b.prompts = append(b.prompts, sh)
+	b.e.count(func(c *Counts) { c.Prompted++ })
+	return sh
+}
+
+// prompt finds the prompt that a member speaks of. Somebody else's has no
+// effect, nor has one from another chat.
+func (b *batch) prompt(ev chat.Event) *Shown {
+	for _, sh := range b.prompts {
+		if sh.ID == ev.Prompt {
+			if sh.Member == ev.Member {
+				return sh
+			}
+			b.e.o.Log.Warn("a prompt was answered by another member; it has no effect", "chat", ev.Chat, "prompt", ev.Prompt)
+		}
+	}
+	return nil
+}
+
+// answered takes a member's answer and what it asks for.
+func (b *batch) answered(ev chat.Event) {
+	sh := b.prompt(ev)
+	if sh == nil {
+		return
+	}
+	id := b.e.o.NewID(b.now)
+	wish, ok := sh.Give(b.now, ev.Answer, id, b.can)
+	if !ok {
+		return
+	}
+	b.touched[sh] = true
+	after := ""
+	if wish.File {
+		after = "file/" + id
+		b.s.Records = append(b.s.Records, b.accept(sh, wish, id, ev.Text))
+		b.s.Actions = append(b.s.Actions, Action{
+			Key: after, Kind: File, Chat: sh.Chat, Member: sh.Member, Prompt: sh.ID, Record: id, Due: b.now,
+		})
+	}
+	for _, m := range wish.Delete {
+		b.s.Actions = append(b.s.Actions, Action{
+			Key: "delete/" + sh.ID + "/" + string(m), Kind: Kind(bots.Delete), Chat: sh.Chat, Member: sh.Member,
+			Message: m, Prompt: sh.ID, After: after, Due: b.now,
+		})
+	}
+}
+
+// accept describes the record that an accepted capture becomes.
+func (b *batch) accept(sh *Shown, wish prompt.Wish, id, text string) Accepted {
+	r := record.Record{
+		ID: id, Account: sh.Chat.Account, Chat: sh.Chat.Local, ChatName: sh.ChatName, ChatKind: sh.ChatKind,
+		Method: string(sh.Chat.Account), CapturedBy: sh.Member, CapturedAt: b.now.UTC(), Form: record.Verbatim,
+		Messages: []record.Message{}, Lines: []policy.Line{},
+	}
+	for _, it := range sh.Items {
+		r.Messages = append(r.Messages, record.Message{
+			ID: it.Message, Sender: sh.Member, Name: sh.Name, SentAt: it.At.UTC(), Revision: it.Revision,
+			Deleted: it.State == prompt.Deleted,
+		})
+		for _, l := range it.Lines {
+			if !slices.Contains(r.Lines, l) {
+				r.Lines = append(r.Lines, l)
+			}
+		}
+	}
+	a := Accepted{Record: r, Prompt: sh.ID}
+	if wish.Note {
+		a.Record.Form, a.Note = record.Note, text
+	}
+	return a
+}
+
+// show plans the action that brings each touched prompt before its member.
+func (b *batch) show() {
+	for _, sh := range b.prompts {
+		if !b.touched[sh] {
+			continue
+		}
+		if a, ok := showing(sh, b.now); ok {
+			b.s.Actions = append(b.s.Actions, a)
+		}
+		b.s.Prompts = append(b.s.Prompts, *sh)
+	}
+}
+
+// showing is the action that shows a prompt as it now is, where one is needed
+// and none is on its way.
+func showing(sh *Shown, now time.Time) (Action, bool) {
+	if sh.Busy || sh.Version <= sh.Shown || (sh.Shown == 0 && !sh.Waiting()) {
+		return Action{}, false
+	}
+	sh.Busy = true
+	kind := bots.Revise
+	if sh.Shown == 0 {
+		kind = bots.Whisper
+	}
+	return Action{
+		Key: fmt.Sprintf("%s/%s/%d", kind, sh.ID, sh.Version), Kind: Kind(kind), Chat: sh.Chat, Member: sh.Member,
+		Message: sh.Items[0].Message, Prompt: sh.ID, Due: now,
+	}, true
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"chaperone/internal/chat"
+	"chaperone/internal/engine"
+	"chaperone/internal/record"
+)
+
+// Due implements engine.Ledger. An action that comes after another is not due
+// before that one is done.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]engine.Action, time.Time, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT a.id, a.key, a.kind, c.account, c.id, a.member, a.message, a.prompt, a.record, a.after, a.due, a.started, a.tries, a.version
+		FROM actions a JOIN chats c ON c.n = a.chat
+		WHERE a.outcome = '' AND a.due <= ? AND (a.after = '' OR EXISTS (SELECT 1 FROM actions b WHERE b.key = a.after AND b.outcome = 'done'))
+		ORDER BY a.due, a.id LIMIT ?`, millis(now), limit)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer rows.Close()
+	var out []engine.Action
+	for rows.Next() {
+		var a engine.Action
+		var due int64
+		if err := rows.Scan(&a.ID, &a.Key, &a.Kind, &a.Chat.Account, &a.Chat.Local, &a.Member, &a.Message, &a.Prompt, &a.Record,
+			&a.After, &due, &a.Started, &a.Tries, &a.Version); err != nil {
+			return nil, time.Time{}, err
+		}
+		a.Due = fromMillis(due)
+		out = append(out, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, time.Time{}, err
+	}
+	var next int64
+	err = s.read.QueryRowContext(ctx, "SELECT due FROM actions WHERE outcome = '' AND due > ? ORDER BY due LIMIT 1", millis(now)).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return out, fromMillis(next), err
+}
+
+// Start implements engine.Ledger.
+func (s *Store) Start(ctx context.Context, now time.Time, a engine.Action) error {
+	return s.write.do(ctx, func(t *tx) error {
+		return t.exec("UPDATE actions SET started = ?, version = ? WHERE id = ?", millis(now), a.Version, a.ID)
+	})
+}
+
+// Later implements engine.Ledger.
+func (s *Store) Later(ctx context.Context, a engine.Action) error {
+	return s.write.do(ctx, func(t *tx) error {
+		if !a.Started {
+			return t.exec("UPDATE actions SET due = ?, tries = ?, started = 0 WHERE id = ?", millis(a.Due), a.Tries, a.ID)
+		}
+		return t.exec("UPDATE actions SET due = ?, tries = ? WHERE id = ?", millis(a.Due), a.Tries, a.ID)
+	})
+}
+
+// Finish implements engine.Ledger.
+func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
+	return s.write.do(ctx, func(t *tx) error {
+		a := f.Action
+		row, err := t.chat(a.Chat, f.Now)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE actions SET outcome = ?, ended = ?, made = ?, version = ? WHERE id = ?",
+			string(f.Outcome), millis(f.Now), string(f.Made), a.Version, a.ID); err != nil {
+			return err
+		}
+		if a.Kind == "post" && f.Outcome == engine.Done {
+			if err := t.exec("UPDATE chats SET noticed = 1 WHERE n = ?", row.n); err != nil {
+				return err
+			}
+		}
+		if f.Receipt != nil {
+			b, err := json.Marshal(f.Receipt)
+			if err != nil {
+				return err
+			}
+			if err := t.exec("UPDATE records SET filed = ?, receipt = ? WHERE id = ?", millis(f.Now), string(b), a.Record); err != nil {
+				return err
+			}
+		}
+		if f.Prompt != nil {
+			if err := t.prompt(row.n, *f.Prompt); err != nil {
+				return err
+			}
+		}
+		return t.actions(row, engine.Settlement{Actions: f.Next})
+	})
+}
+
+// Content implements engine.Ledger: the record and its files, the first named
+// message.txt and each further one by its place.
+func (s *Store) Content(ctx context.Context, id string) (record.Record, []record.File, error) {
+	var r record.Record
+	var b []byte
+	var promptID string
+	if err := s.read.QueryRowContext(ctx, "SELECT prompt, body FROM records WHERE id = ?", id).Scan(&promptID, &b); err != nil {
+		return r, nil, fmt.Errorf("record %s: %w", id, err)
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, nil, fmt.Errorf("%w: record %s cannot be read", ErrDamaged, id)
+	}
+	texts, err := s.texts(ctx, promptID)
+	if err != nil {
+		return r, nil, fmt.Errorf("record %s: %w", id, err)
+	}
+	if r.Form == record.Note {
+		return r, []record.File{{Name: "note.txt", Data: []byte(texts[""])}}, nil
+	}
+	var files []record.File
+	for i := range r.Messages {
+		text, ok := texts[r.Messages[i].ID]
+		if !ok {
+			return r, nil, fmt.Errorf("record %s: the text of message %d is not kept", id, i+1)
+		}
+		name := "message.txt"
+		if i > 0 {
+			name = fmt.Sprintf("message-%d.txt", i+1)
+		}
+		r.Messages[i].File = name
+		files = append(files, record.File{Name: name, Data: []byte(text)})
+	}
+	return r, files, nil
+}
+
+// texts opens what a prompt keeps.
+func (s *Store) texts(ctx context.Context, promptID string) (map[chat.MessageID]string, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT k.message, p.slot, k.text FROM kept k JOIN prompts p ON p.id = k.prompt WHERE k.prompt = ?", promptID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[chat.MessageID]string{}
+	for rows.Next() {
+		var m chat.MessageID
+		var slot uint64
+		var sealed []byte
+		if err := rows.Scan(&m, &slot, &sealed); err != nil {
+			return nil, err
+		}
+		if out[m], err = s.unseal(slot, sealed); err != nil {
+			return nil, err
+		}
+	}
+	return out, rows.Err()
+}

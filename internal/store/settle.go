@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"chaperone/internal/chat"
+	"chaperone/internal/engine"
+	"chaperone/internal/policy"
+	"chaperone/rules"
+)
+
+// Settle implements engine.Inbox: everything that was decided about a batch,
+// in one transaction.
+func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
+	return s.write.do(ctx, func(t *tx) error {
+		row, err := t.chat(in.Chat, in.Now)
+		if err != nil {
+			return err
+		}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.actions}
+		for _, step := range steps {
+			if err := step(row, in); err != nil {
+				return fmt.Errorf("settling in %s: %w", in.Chat, err)
+			}
+		}
+		return nil
+	})
+}
+
+// marks moves events on. The text of an event that is set aside is sealed
+// again with a key of its own: the key of its stretch must not stay for it.
+func (t *tx) marks(_ chatRow, in engine.Settlement) error {
+	for _, seq := range in.Done {
+		if err := t.exec("UPDATE events SET state = 1 WHERE seq = ?", seq); err != nil {
+			return err
+		}
+	}
+	for _, seq := range in.Retry {
+		if err := t.exec("UPDATE events SET tries = tries + 1 WHERE seq = ?", seq); err != nil {
+			return err
+		}
+	}
+	for _, seq := range in.Aside {
+		if err := t.aside(seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) aside(seq int64) error {
+	var old uint64
+	var sealed []byte
+	if err := t.row("SELECT slot, text FROM events WHERE seq = ?", []any{seq}, &old, &sealed); err != nil {
+		return err
+	}
+	box, err := t.w.ring.box(old)
+	if err != nil {
+		return err
+	}
+	plain, err := box.Open(nil, nil, sealed, nil)
+	if err != nil {
+		return fmt.Errorf("%w: a sealed text does not open", ErrDamaged)
+	}
+	slot, err := t.slot()
+	if err != nil {
+		return err
+	}
+	if sealed, err = t.seal(slot, string(plain)); err != nil {
+		return err
+	}
+	return t.exec("UPDATE events SET state = 2, tries = tries + 1, slot = ?, text = ? WHERE seq = ?", int64(slot), sealed, seq)
+}
+
+// body is what is kept of a decision. It holds no matched text.
+type body struct {
+	Outcome  policy.Outcome  `json:"outcome"`
+	Duties   []policy.Duty   `json:"duties"`
+	Lines    []policy.Line   `json:"policy"`
+	Findings []rules.Finding `json:"findings"`
+}
+
+func (t *tx) messages(row chatRow, in engine.Settlement) error {
+	for _, m := range in.Messages {
+		if m.Deleted {
+			if err := t.exec("UPDATE messages SET deleted = 1 WHERE chat = ? AND id = ?", row.n, string(m.ID)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.exec(`INSERT INTO messages (chat, id, member, at, revision, label, prompt) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (chat, id) DO UPDATE SET revision = excluded.revision, label = excluded.label,
+			prompt = CASE WHEN excluded.prompt = '' THEN prompt ELSE excluded.prompt END`,
+			row.n, string(m.ID), string(m.Member), millis(m.At), m.Revision, m.Label, m.Prompt); err != nil {
+			return err
+		}
+		if len(m.Findings) == 0 {
+			continue
+		}
+		b, err := json.Marshal(body{Outcome: m.Decision.Outcome, Duties: m.Decision.Duties, Lines: m.Decision.Lines, Findings: m.Findings})
+		if err != nil {
+			return err
+		}
+		if err := t.exec("INSERT INTO decisions (chat, message, revision, decided, label, body) VALUES (?, ?, ?, ?, ?, ?)",
+			row.n, string(m.ID), m.Revision, millis(in.Now), m.Label, string(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) prompts(row chatRow, in engine.Settlement) error {
+	for _, sh := range in.Prompts {
+		if err := t.prompt(row.n, sh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prompt stores a prompt as it now is. One that needs no texts any more loses
+// them, and the key with them.
+func (t *tx) prompt(n int64, sh engine.Shown) error {
+	b, err := json.Marshal(sh.Prompt)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`INSERT INTO prompts (id, chat, member, waiting, due, version, shown, busy, slot, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+		ON CONFLICT (id) DO UPDATE SET waiting = excluded.waiting, due = excluded.due, version = excluded.version,
+		shown = excluded.shown, busy = excluded.busy, body = excluded.body`,
+		sh.ID, n, string(sh.Member), sh.Waiting(), millis(sh.Due), sh.Version, sh.Shown, sh.Busy, string(b)); err != nil {
+		return err
+	}
+	for _, it := range sh.Items {
+		if err := t.exec("INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			n, string(it.Message), sh.ID); err != nil {
+			return err
+		}
+	}
+	if !sh.Holds() {
+		if err := t.exec("DELETE FROM kept WHERE prompt = ?", sh.ID); err != nil {
+			return err
+		}
+		return t.exec("UPDATE prompts SET slot = 0 WHERE id = ? AND slot > 0", sh.ID)
+	}
+	return nil
+}
+
+// keep seals texts again under the key of the prompt that offers to capture
+// them, in the transaction that decides to keep them.
+func (t *tx) keep(_ chatRow, in engine.Settlement) error {
+	holds := map[string]bool{}
+	for _, sh := range in.Prompts {
+		holds[sh.ID] = sh.Holds()
+	}
+	for _, k := range in.Keep {
+		if !holds[k.Prompt] {
+			continue
+		}
+		if err := t.put(k.Prompt, k.Message, k.Revision, k.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put seals one text under the key of its prompt.
+func (t *tx) put(promptID string, m chat.MessageID, revision int64, text string) error {
+	var slot uint64
+	err := t.row("SELECT slot FROM prompts WHERE id = ?", []any{promptID}, &slot)
+	if err == nil && slot == 0 {
+		if slot, err = t.slot(); err == nil {
+			err = t.exec("UPDATE prompts SET slot = ? WHERE id = ?", int64(slot), promptID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	sealed, err := t.seal(slot, text)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO kept (prompt, message, revision, text) VALUES (?, ?, ?, ?)
+		ON CONFLICT (prompt, message) DO UPDATE SET revision = excluded.revision, text = excluded.text`,
+		promptID, string(m), revision, sealed)
+}
+
+func (t *tx) records(row chatRow, in engine.Settlement) error {
+	for _, a := range in.Records {
+		b, err := json.Marshal(a.Record)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("INSERT INTO records (id, prompt, chat, captured, body) VALUES (?, ?, ?, ?, ?)",
+			a.Record.ID, a.Prompt, row.n, millis(a.Record.CapturedAt), string(b)); err != nil {
+			return err
+		}
+		if a.Note != "" {
+			if err := t.put(a.Prompt, "", 0, a.Note); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) actions(row chatRow, in engine.Settlement) error {
+	for _, a := range in.Actions {
+		if err := t.plan(row.n, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan stores an action. The same key twice is the same action.
+func (t *tx) plan(n int64, a engine.Action) error {
+	return t.exec(`INSERT INTO actions (key, kind, chat, member, message, prompt, record, after, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (key) DO NOTHING`,
+		a.Key, string(a.Kind), n, string(a.Member), string(a.Message), a.Prompt, a.Record, a.After, millis(a.Due))
+}
+
+// Prompt implements engine.Prompts.
+func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE id = ?", id)
+	if err != nil {
+		return engine.Shown{}, err
+	}
+	found, err := scanPrompts(rows)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("there is no prompt %s", id)
+	}
+	if err != nil {
+		return engine.Shown{}, err
+	}
+	return found[0], nil
+}
+
+// Overdue implements engine.Prompts.
+func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]engine.Shown, time.Time, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?", millis(now), limit)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	due, err := scanPrompts(rows)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	var next int64
+	err = s.read.QueryRowContext(ctx, "SELECT due FROM prompts WHERE due > ? ORDER BY due LIMIT 1", millis(now)).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return due, fromMillis(next), err
+}
