@@ -10,7 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"regexp/syntax"
+	"sync"
 
 	"chaperone/internal/chat"
 	"chaperone/rules"
@@ -25,18 +26,30 @@ type Context struct {
 // Set is a compiled set of rules. It is safe for concurrent use and never
 // changes; to use other rules, compile another set and swap it in.
 type Set struct {
-	rules []compiled
+	rules    []compiled
+	patterns []*pattern
+	union    *automaton
+	scratch  sync.Pool // *scratch
+}
+
+// unionStates bounds the memory of the automaton of all rules.
+const unionStates = 1 << 15
+
+// scratch is what one scan needs and the next can use again.
+type scratch struct {
+	hits  []hit
+	next  []int32 // per pattern, the first place where a match may still begin
+	found []candidate
 }
 
 // compiled is one rule, ready to use.
 type compiled struct {
 	rules.Rule
-	patterns []*regexp.Regexp
-	check    rules.Validator
-	words    *wordSet
-	also     *wordSet
-	against  *wordSet
-	never    *wordSet
+	check   rules.Validator
+	words   *wordSet
+	also    *wordSet
+	against *wordSet
+	never   *wordSet
 }
 
 // Compile builds a set and proves it: each rule must find something in each of
@@ -58,9 +71,23 @@ func Compile(list []rules.Rule) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	for _, r := range list {
+	var progs []*syntax.Prog
+	for i, r := range list {
 		s.rules = append(s.rules, compile(r))
+		for _, expr := range r.Patterns {
+			p, prog, err := compilePattern(expr, i)
+			if err != nil {
+				faults = append(faults, fault(r, "pattern %q: %v", expr, err))
+				continue
+			}
+			s.patterns, progs = append(s.patterns, p), append(progs, prog)
+		}
 	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	s.union = newAutomaton(progs, true, unionStates)
+	s.scratch.New = func() any { return &scratch{next: make([]int32, len(s.patterns))} }
 	if faults = s.prove(); len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -73,11 +100,6 @@ func fault(r rules.Rule, format string, args ...any) error {
 
 func compile(r rules.Rule) compiled {
 	c := compiled{Rule: r, check: rules.Validators()[r.Validate]}
-	for _, p := range r.Patterns {
-		re := regexp.MustCompile(p)
-		re.Longest()
-		c.patterns = append(c.patterns, re)
-	}
 	c.words = newWordSet(r.Context.Words)
 	c.also = newWordSet(r.Context.Also)
 	c.against = newWordSet(r.Context.Against)
@@ -132,12 +154,16 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 		return nil, fmt.Errorf("scan: the text has %d bytes, more than the %d that are read at once: split it", len(text), MaxText)
 	}
 	v := normalise(text)
-	found, err := s.candidates(ctx, &v)
-	if err != nil || len(found) == 0 {
-		return nil, err
+	w := s.scratch.Get().(*scratch)
+	defer s.scratch.Put(w)
+	if err := s.candidates(ctx, &v, w); err != nil {
+		return nil, fmt.Errorf("scan: %w", err)
+	}
+	if len(w.found) == 0 {
+		return nil, nil
 	}
 	sc := scorer{set: s, v: &v, before: c.Before}
-	return sc.weigh(found), nil
+	return sc.weigh(w.found), nil
 }
 
 // MaxText is the longest text, in bytes, that Scan reads at once.
@@ -149,25 +175,47 @@ type candidate struct {
 	start, end int // the value, in the view
 }
 
-// candidates gives every match of every pattern whose value passes its check.
-func (s *Set) candidates(ctx context.Context, v *view) ([]candidate, error) {
-	var out []candidate
-	for i := range s.rules {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
+// candidates leaves in w every match whose value passes its check. For each
+// place where a pattern may end, the pattern's own automaton looks for where
+// it begins; each beginning is tried once.
+func (s *Set) candidates(ctx context.Context, v *view, w *scratch) error {
+	w.found, w.hits = w.found[:0], w.hits[:0]
+	var err error
+	w.hits, err = s.union.hits(v.text, w.hits, ctx.Err)
+	if err != nil || len(w.hits) == 0 {
+		return err
+	}
+	clear(w.next)
+	for n, h := range w.hits {
+		if n%256 == 255 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		r := &s.rules[i]
-		for _, re := range r.patterns {
-			for _, m := range re.FindAllStringSubmatchIndex(v.text, -1) {
-				c := candidate{rule: i, start: m[0], end: m[1]}
-				if len(m) > 2 && m[2] >= 0 {
-					c.start, c.end = m[2], m[3]
-				}
-				if r.check.Check == nil || r.check.Check(v.text[c.start:c.end]) {
-					out = append(out, c)
-				}
-			}
+		s.locate(v, h, w)
+	}
+	return nil
+}
+
+// locate tries the beginnings from which the pattern of h may reach its end.
+func (s *Set) locate(v *view, h hit, w *scratch) {
+	p := s.patterns[h.pattern]
+	end := int(h.end)
+	start := max(int(w.next[h.pattern]), end-p.most)
+	for ; start < end; start++ {
+		if !p.beginsWith(v.text[start]) {
+			continue
+		}
+		stop := p.whole.get().longest(v.text, start, min(start+p.most, len(v.text)))
+		if stop <= start {
+			continue
+		}
+		c := candidate{rule: p.rule}
+		c.start, c.end = p.locate(v.text, start, stop)
+		if check := s.rules[p.rule].check.Check; check == nil || check(v.text[c.start:c.end]) {
+			w.found = append(w.found, c)
+			start = stop - 1
+		} else if p.open {
+			start = stop - 1
 		}
 	}
-	return out, nil
+	w.next[h.pattern] = int32(max(start, int(w.next[h.pattern])))
 }

@@ -1,0 +1,350 @@
+package detect
+
+import (
+	"encoding/binary"
+	"regexp/syntax"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// automaton runs one or many patterns over bytes at the cost of one table
+// look-up a byte. automaton.md explains it, with a drawing.
+//
+// It is built from the patterns' instructions (a nondeterministic automaton)
+// and remembers, as texts lead there, which sets of instructions can be
+// reached: those are its states. States and transitions are shared by all
+// goroutines: read without a lock, added under one.
+type automaton struct {
+	insts    []inst
+	starts   []uint32 // where each pattern begins
+	floating bool     // patterns may begin at every byte, not at the first only
+	class    [256]uint8
+	example  []byte // one byte of each class
+	shift    uint   // log2 of the row length
+	most     int    // states before the memory is dropped and begun anew
+
+	mu    sync.Mutex
+	cur   atomic.Pointer[memory]
+	build builder
+}
+
+// inst is one instruction of a pattern. Its out and arg are places in insts.
+type inst struct {
+	op      syntax.InstOp
+	out     uint32
+	arg     uint32
+	pattern uint16
+	set     [2]uint64 // the ASCII bytes it takes
+}
+
+func (in *inst) takes(c byte) bool { return c < 128 && in.set[c>>6]>>(c&63)&1 == 1 }
+
+// state is a set of instructions, what kind of byte came before, and which
+// patterns end there.
+type state struct {
+	pcs   []uint32
+	prev  prevKind
+	ended []uint16 // patterns that end before the byte that led here
+	final []uint16 // patterns that end here when the text does
+}
+
+// prevKind is what an anchor or word boundary needs to know of the byte before.
+type prevKind uint8
+
+const (
+	prevNone prevKind = iota // the text begins here
+	prevNewline
+	prevWord
+	prevOther
+)
+
+func kindOf(c byte) prevKind {
+	switch {
+	case c == '\n':
+		return prevNewline
+	case c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+		return prevWord
+	}
+	return prevOther
+}
+
+// memory is what is known of the states so far. A transition is 0 while
+// unknown; else the row of the next state, with the noteworthy bit set when
+// patterns ended on the way or the state is the dead one.
+type memory struct {
+	next   []uint32
+	states []atomic.Pointer[state]
+	used   int
+	index  map[string]uint32
+}
+
+const noteworthy = uint32(1) << 31
+
+// newAutomaton joins patterns. With floating set a pattern may begin anywhere.
+func newAutomaton(progs []*syntax.Prog, floating bool, most int) *automaton {
+	a := &automaton{floating: floating, most: most}
+	for n, p := range progs {
+		a.add(p, uint16(n))
+	}
+	a.classify()
+	a.build.seen = make([]uint32, len(a.insts))
+	a.cur.Store(a.newMemory(min(64, most)))
+	return a
+}
+
+func (a *automaton) add(p *syntax.Prog, pattern uint16) {
+	base := uint32(len(a.insts))
+	for i := range p.Inst {
+		in := &p.Inst[i]
+		x := inst{op: in.Op, out: base + in.Out, arg: in.Arg, pattern: pattern}
+		switch in.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			x.op, x.arg = syntax.InstAlt, base+in.Arg
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			x.op = syntax.InstRune
+			for c := range rune(128) {
+				if in.MatchRune(c) {
+					x.set[c>>6] |= 1 << (c & 63)
+				}
+			}
+		}
+		a.insts = append(a.insts, x)
+	}
+	a.starts = append(a.starts, base+uint32(p.Start))
+}
+
+// classify puts bytes that no instruction and no boundary tells apart into one
+// class, so that a row has some tens of entries and not 256.
+func (a *automaton) classify() {
+	sets := map[[2]uint64]bool{}
+	for i := range a.insts {
+		if a.insts[i].op == syntax.InstRune {
+			sets[a.insts[i].set] = true
+		}
+	}
+	split := map[[2]int]uint8{} // (class so far, in the set) -> new class
+	for c := range 256 {
+		a.class[c] = uint8(kindOf(byte(c)))
+	}
+	for set := range sets {
+		clear(split)
+		for c := range 256 {
+			in := 0
+			if c < 128 {
+				in = int(set[c>>6] >> (c & 63) & 1)
+			}
+			key := [2]int{int(a.class[c]), in}
+			if _, ok := split[key]; !ok {
+				split[key] = uint8(len(split))
+			}
+			a.class[c] = split[key]
+		}
+	}
+	renumber := map[uint8]uint8{}
+	for c := range 256 {
+		old := a.class[c]
+		if _, ok := renumber[old]; !ok {
+			renumber[old] = uint8(len(renumber))
+			a.example = append(a.example, byte(c))
+		}
+		a.class[c] = renumber[old]
+	}
+	for 1<<a.shift < len(a.example) {
+		a.shift++
+	}
+}
+
+// newMemory holds two states to begin with: row 0 stands for "unknown", and
+// the start.
+func (a *automaton) newMemory(room int) *memory {
+	m := &memory{
+		next:   make([]uint32, room<<a.shift),
+		states: make([]atomic.Pointer[state], room),
+		used:   1,
+		index:  map[string]uint32{},
+	}
+	var first []uint32
+	if !a.floating {
+		first = a.starts
+	}
+	for _, prev := range [...]prevKind{prevNone, prevNewline, prevWord, prevOther} {
+		a.intern(m, &state{pcs: first, prev: prev})
+	}
+	return m
+}
+
+// startRow is the row of the state in which a text, or the part of it after a
+// byte of this kind, begins.
+func (a *automaton) startRow(prev prevKind) uint32 { return (1 + uint32(prev)) << a.shift }
+
+// intern gives the transition value of a state, adding it where it is new. The
+// caller holds the lock, or is the only one that has m.
+func (a *automaton) intern(m *memory, s *state) uint32 {
+	key := a.build.key[:0]
+	key = append(key, byte(s.prev))
+	key = binary.LittleEndian.AppendUint16(key, uint16(len(s.ended)))
+	for _, p := range s.ended {
+		key = binary.LittleEndian.AppendUint16(key, p)
+	}
+	for _, pc := range s.pcs {
+		key = binary.LittleEndian.AppendUint32(key, pc)
+	}
+	a.build.key = key
+	if v, ok := m.index[string(key)]; ok {
+		return v
+	}
+	own := &state{pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
+	own.final = a.finalOf(own)
+	v := uint32(m.used) << a.shift
+	if len(own.ended) > 0 || a.dead(own) {
+		v |= noteworthy
+	}
+	m.states[m.used].Store(own)
+	m.used++
+	m.index[string(key)] = v
+	return v
+}
+
+func (a *automaton) dead(s *state) bool { return !a.floating && len(s.pcs) == 0 }
+
+// builder is scratch space for making states.
+type builder struct {
+	seen  []uint32 // per instruction, the round in which it was last visited
+	round uint32
+	stack []uint32
+	takes []uint32
+	ended []uint16
+	out   []uint32
+	key   []byte
+}
+
+// step finds the transition for a byte of a class from row of m, which may be
+// older than the current memory, and returns the memory that its result is in.
+func (a *automaton) step(m *memory, row uint32, class uint8) (*memory, uint32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	from := m.states[row>>a.shift].Load()
+	cur := a.cur.Load()
+	if cur.used+2 > len(cur.states) {
+		cur = a.grow(cur)
+	}
+	if cur != m {
+		row = a.intern(cur, from) &^ noteworthy
+	}
+	at := row | uint32(class)
+	if v := cur.next[at]; v != 0 {
+		return cur, v
+	}
+	v := a.intern(cur, a.advance(&a.build, from.pcs, from.prev, a.example[class]))
+	atomic.StoreUint32(&cur.next[at], v)
+	return cur, v
+}
+
+// grow doubles the memory, or drops it when it has reached its bound: readers
+// go on in the old one until they meet something unknown.
+func (a *automaton) grow(old *memory) *memory {
+	room := 2 * len(old.states)
+	if room > a.most {
+		m := a.newMemory(len(old.states))
+		a.cur.Store(m)
+		return m
+	}
+	m := &memory{next: make([]uint32, room<<a.shift), states: make([]atomic.Pointer[state], room), used: old.used, index: old.index}
+	copy(m.next, old.next)
+	for i := range old.states {
+		m.states[i].Store(old.states[i].Load())
+	}
+	a.cur.Store(m)
+	return m
+}
+
+// advance computes the state after byte c from a set of instructions. The
+// result lives in b until its next use.
+func (a *automaton) advance(b *builder, pcs []uint32, prev prevKind, c byte) *state {
+	kind := kindOf(c)
+	a.closure(b, pcs, flags(prev, kind))
+	b.round++
+	b.out = b.out[:0]
+	for _, pc := range b.takes {
+		in := &a.insts[pc]
+		if in.takes(c) && b.seen[in.out] != b.round {
+			b.seen[in.out] = b.round
+			b.out = append(b.out, in.out)
+		}
+	}
+	slices.Sort(b.out)
+	slices.Sort(b.ended)
+	return &state{pcs: b.out, prev: kind, ended: slices.Compact(b.ended)}
+}
+
+// closure follows everything that takes no byte, leaving in b the instructions
+// that wait for one and the patterns that are at their end.
+func (a *automaton) closure(b *builder, pcs []uint32, flags syntax.EmptyOp) {
+	b.round++
+	b.stack, b.takes, b.ended = b.stack[:0], b.takes[:0], b.ended[:0]
+	visit := func(pc uint32) {
+		if b.seen[pc] != b.round {
+			b.seen[pc] = b.round
+			b.stack = append(b.stack, pc)
+		}
+	}
+	for _, pc := range pcs {
+		visit(pc)
+	}
+	if a.floating {
+		for _, pc := range a.starts {
+			visit(pc)
+		}
+	}
+	for len(b.stack) > 0 {
+		pc := b.stack[len(b.stack)-1]
+		b.stack = b.stack[:len(b.stack)-1]
+		switch in := &a.insts[pc]; in.op {
+		case syntax.InstAlt:
+			visit(in.out)
+			visit(in.arg)
+		case syntax.InstCapture, syntax.InstNop:
+			visit(in.out)
+		case syntax.InstEmptyWidth:
+			if syntax.EmptyOp(in.arg)&^flags == 0 {
+				visit(in.out)
+			}
+		case syntax.InstMatch:
+			b.ended = append(b.ended, in.pattern)
+		case syntax.InstRune:
+			b.takes = append(b.takes, pc)
+		}
+	}
+}
+
+// flags are the anchors that hold between two neighbouring bytes.
+func flags(prev, next prevKind) syntax.EmptyOp {
+	var f syntax.EmptyOp
+	if prev == prevNone {
+		f |= syntax.EmptyBeginText
+	}
+	if prev == prevNone || prev == prevNewline {
+		f |= syntax.EmptyBeginLine
+	}
+	if next == prevNone {
+		f |= syntax.EmptyEndText
+	}
+	if next == prevNone || next == prevNewline {
+		f |= syntax.EmptyEndLine
+	}
+	if (prev == prevWord) != (next == prevWord) {
+		return f | syntax.EmptyWordBoundary
+	}
+	return f | syntax.EmptyNoWordBoundary
+}
+
+// finalOf gives the patterns that end where the text does.
+func (a *automaton) finalOf(s *state) []uint16 {
+	a.closure(&a.build, s.pcs, flags(s.prev, prevNone))
+	if len(a.build.ended) == 0 {
+		return nil
+	}
+	slices.Sort(a.build.ended)
+	return slices.Compact(slices.Clone(a.build.ended))
+}
