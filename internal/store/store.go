@@ -162,11 +162,11 @@ func (s *Store) ready(ctx context.Context, db *sql.DB) error {
 // Close lets go of the folder. What was stored stays stored.
 func (s *Store) Close() error {
 	var err error
-	if s.write != nil {
-		err = s.write.close()
-	}
 	if s.read != nil {
-		err = errors.Join(err, s.read.Close())
+		err = s.read.Close()
+	}
+	if s.write != nil {
+		err = errors.Join(err, s.write.close())
 	}
 	return errors.Join(err, s.home.close())
 }
@@ -256,9 +256,16 @@ func (w *writer) run() {
 }
 
 func (w *writer) close() error {
-	w.stop.Do(func() { w.queue <- nil })
-	<-w.done
-	return errors.Join(w.conn.Close(), w.db.Close())
+	var err error
+	w.stop.Do(func() {
+		w.queue <- nil
+		<-w.done
+		for _, st := range w.stmts {
+			err = errors.Join(err, st.Close())
+		}
+		err = errors.Join(err, w.conn.Close(), w.db.Close())
+	})
+	return err
 }
 
 // commit carries out a batch in one transaction, each request in a savepoint
