@@ -27,6 +27,10 @@ type Rule struct {
 	// Whole makes a finding speak of the whole message, not of a place in it.
 	Whole bool `yaml:"whole,omitempty"`
 
+	// Links lets a value stand inside a web address. Otherwise the numbers of
+	// addresses, mentions and custom emoji are not looked at.
+	Links bool `yaml:"links,omitempty"`
+
 	Context  Context  `yaml:"context,omitempty"`
 	Examples Examples `yaml:"examples"`
 	Source   string   `yaml:"source"`             // where the form is laid down

@@ -226,7 +226,17 @@ func phone(v string) bool {
 	} else if !international {
 		return false
 	}
-	return len(d) >= 9 && len(d) <= 10 && !allSame(d) && subscriber(d)
+	return len(d) >= 9 && len(d) <= 10 && !allSame(d) && !ascending(d) && subscriber(d)
+}
+
+// ascending says whether digits only count up, as in an example.
+func ascending(d []byte) bool {
+	for i := 1; i < len(d); i++ {
+		if d[i] != (d[i-1]+1)%10 {
+			return false
+		}
+	}
+	return true
 }
 
 // subscriber checks a national number without its leading nought.

@@ -126,6 +126,40 @@ func ssn(v string) bool {
 	return area != 0 && area != 666 && group != 0 && serial != 0 && !(area == 78 && group == 5 && serial == 1120)
 }
 
+// lookAlikeHost: a web address whose host borrows the name of a body that
+// people trust, without being that body's own.
+func lookAlikeHost(v string) bool {
+	host := strings.ToLower(v)
+	if _, rest, ok := strings.Cut(host, "://"); ok {
+		host = rest
+	}
+	if i := strings.IndexAny(host, "/?#:"); i >= 0 {
+		host = host[:i]
+	}
+	for _, own := range [...]string{".gov.uk", ".nhs.uk", ".nhs.net", ".police.uk", ".ac.uk", ".sch.uk", ".mod.uk", ".parliament.uk", ".gov.wales", ".gov.scot"} {
+		if strings.HasSuffix("."+host, own) {
+			return false
+		}
+	}
+	labels := strings.Split(host, ".")
+	flat := strings.NewReplacer("0", "o", "1", "l", "3", "e", "5", "s", "rn", "m", "vv", "w").Replace(host)
+	for _, brand := range [...]string{"royalmail", "royal-mail", "hmrc", "dvla", "gov-uk", "govuk", "gov.uk", "nhs-", "-nhs", "paypal", "microsoft", "office365", "outlook", "netflix", "amazon",
+		"apple-", "icloud", "whatsapp", "wa-", "dpd", "evri", "hermes", "fedex", "usps", "barclays", "hsbc", "lloyds", "natwest", "santander", "halifax", "monzo", "nationwide", "tvlicen", "coinbase", "facebook", "instagram", "google", "docusign", "sharepoint", "dropbox", "council-tax", "counciltax"} {
+		at := strings.Index(flat, brand)
+		if at < 0 {
+			continue
+		}
+		plain := strings.Trim(brand, "-")
+		for i, l := range labels { // the brand's own: its name is the whole registered label
+			if l == plain && i >= len(labels)-3 && i < len(labels)-1 {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
 // publicIP: an address that is somebody's on the internet.
 func publicIP(v string) bool {
 	a, err := netip.ParseAddr(strings.Trim(v, "[]"))
@@ -158,6 +192,16 @@ func birthDate(v string) bool {
 		if x, err := strconv.Atoi(p); err == nil {
 			n = append(n, x)
 		}
+	}
+	if len(n) > 3 { // digits apart
+		d := digits(v, make([]byte, 0, 10))
+		switch {
+		case month == 0 && len(d) == 8:
+			return num(d[4:]) >= 1900 && num(d[4:]) < 2100 && validDay(num(d[:2]), num(d[2:4]), num(d[4:]))
+		case month == 0 && len(d) == 6:
+			return validDay(num(d[:2]), num(d[2:4]), 2000)
+		}
+		return false
 	}
 	switch {
 	case month > 0 && len(n) == 2:
@@ -218,6 +262,49 @@ func password(v string) bool {
 		return caps >= 2 && caps < letters && len(v) >= 8
 	}
 	return nums >= 4 && marks == 0
+}
+
+// strongPassword is password for a place where a word of a sentence could
+// stand as well: letters with digits and more.
+func strongPassword(v string) bool {
+	v = strings.TrimRight(v, ".,;:!?)\"'`*_|")
+	if len(v) < 7 || !password(v) {
+		return false
+	}
+	var lowers, caps, nums, marks int
+	for _, r := range v {
+		switch {
+		case r >= '0' && r <= '9':
+			nums++
+		case r >= 'A' && r <= 'Z':
+			caps++
+		case r >= 'a' && r <= 'z':
+			lowers++
+		default:
+			marks++
+		}
+	}
+	return nums > 0 && lowers+caps > 2 && (marks > 0 || caps > 0 && lowers > 0 || len(v) >= 9) && !strings.ContainsAny(v, "/<>()")
+}
+
+// token: a run of letters and digits that no language makes.
+func token(v string) bool {
+	v = strings.Trim(v, ".,;:\"'`*)(")
+	if len(v) < 16 {
+		return false
+	}
+	seen := map[byte]bool{}
+	nums, letters := 0, 0
+	for i := 0; i < len(v); i++ {
+		seen[v[i]] = true
+		switch c := v[i]; {
+		case c >= '0' && c <= '9':
+			nums++
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			letters++
+		}
+	}
+	return nums > 0 && letters > 2 && len(seen) >= 8
 }
 
 // ordinal says whether a word is a number with its ending, a time or an amount:

@@ -2,8 +2,10 @@ package detect
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"chaperone/rules"
 )
@@ -13,6 +15,9 @@ type scorer struct {
 	set    *Set
 	v      *view
 	before []string
+
+	beforeRead  bool
+	beforeFound []string
 }
 
 // scored is a candidate with its weight.
@@ -44,8 +49,16 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	r := &sc.set.rules[c.rule]
 	out := scored{candidate: c, confidence: r.Context.Alone}
 	out.because = append(out.because, "it has the form of "+article(r.Title))
+	if r.Validate != "" && spread(sc.v.text[c.start:c.end]) {
+		out.confidence *= 0.5
+		out.because = append(out.because, "it is written spread out")
+	}
 	if r.check.Says != "" {
 		out.because = append(out.because, r.check.Says)
+	}
+	if r.isMarking() && shouting(sc.v.text, c) {
+		out.confidence *= 0.5
+		out.because = append(out.because, "everything around it is in capitals too")
 	}
 	lo, hi := sc.reach(r.Context.Reach, c)
 	signal, distance, near := r.words.nearest(sc.v.text, lo, hi, c.start, c.end)
@@ -76,6 +89,27 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	return out
 }
 
+func (r *compiled) isMarking() bool {
+	return r.Class == rules.Secret || r.Class == rules.Marked || r.Class == rules.Official
+}
+
+// shouting says whether the sentence around a value is in capitals too, so
+// that capitals mean nothing.
+func shouting(text string, c candidate) bool {
+	lo, hi := sentence(text, c.start, c.end)
+	small, capitals := 0, 0
+	for i := lo; i < hi; i++ {
+		switch b := text[i]; {
+		case i >= c.start && i < c.end:
+		case b >= 'a' && b <= 'z':
+			small++
+		case b >= 'A' && b <= 'Z':
+			capitals++
+		}
+	}
+	return capitals > 12 && capitals > 4*small
+}
+
 // phraseBefore and phraseAfter are how far a phrase reaches, in bytes.
 const (
 	phraseBefore = 48
@@ -93,20 +127,50 @@ func (sc *scorer) reach(reach rules.Reach, c candidate) (int, int) {
 	return 0, len(sc.v.text)
 }
 
-// beside looks for a reported finding of a category that the rule leans on.
+// signalAt is the confidence from which a finding counts as a signal for
+// another: two that are each unsure make each other likely.
+const signalAt = 0.4
+
+// beside looks for a finding of a category that the rule leans on.
 func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) (string, bool) {
 	for _, o := range others {
 		or := &sc.set.rules[o.rule]
 		apart := o.end <= c.start || o.start >= c.end
-		if apart && o.confidence >= rules.ReportAt && o.start >= lo && o.end <= hi &&
+		if apart && o.confidence >= signalAt && o.start >= lo && o.end <= hi &&
 			slices.Contains(r.Context.Findings, or.Category) {
 			return article(or.Title) + " is with it", true
 		}
 	}
+	if slices.Contains(r.Context.Findings, "person_name") && sc.givenName(c) {
+		return "a given name is with it", true
+	}
 	return "", false
 }
 
-// earlier looks for the rule's words in the sender's messages before.
+// givenName looks for a given name alone in the sentence of c: no finding, but
+// enough to make what is said there about somebody.
+func (sc *scorer) givenName(c candidate) bool {
+	text := sc.v.text
+	lo, hi := sentence(text, c.start, c.end)
+	for i := lo; i < hi; {
+		if !isWordByte(text[i]) {
+			i++
+			continue
+		}
+		j := i
+		for j < hi && isWordByte(text[j]) {
+			j++
+		}
+		word := strings.TrimSuffix(text[i:j], "'s")
+		if (j <= c.start || i >= c.end) && rules.IsGivenName(word) && !inMarkup(text, i) {
+			return true
+		}
+		i = j
+	}
+	return false
+}
+
+// earlier looks for the rule's signals in the sender's messages before.
 func (sc *scorer) earlier(r *compiled) (string, bool) {
 	if r.Context.Reach != rules.Sender {
 		return "", false
@@ -117,7 +181,38 @@ func (sc *scorer) earlier(r *compiled) (string, bool) {
 			return fmt.Sprintf("%q is in the sender's message before", w), true
 		}
 	}
+	if len(r.Context.Findings) == 0 {
+		return "", false
+	}
+	for _, c := range sc.foundBefore() {
+		if slices.Contains(r.Context.Findings, c) {
+			return strings.ReplaceAll(c, "_", " ") + " is in the sender's message before", true
+		}
+	}
 	return "", false
+}
+
+// foundBefore gives the categories of what the sender's messages before hold,
+// found once for a message.
+func (sc *scorer) foundBefore() []string {
+	if sc.beforeRead {
+		return sc.beforeFound
+	}
+	sc.beforeRead = true
+	for _, text := range sc.before {
+		v := normalise(text)
+		w := sc.set.scratch.Get().(*scratch)
+		if sc.set.candidates(context.Background(), &v, w) == nil {
+			inner := scorer{set: sc.set, v: &v}
+			for _, f := range inner.weigh(w.found) {
+				if f.Confidence >= signalAt {
+					sc.beforeFound = append(sc.beforeFound, f.Category)
+				}
+			}
+		}
+		sc.set.scratch.Put(w)
+	}
+	return sc.beforeFound
 }
 
 // resolve leaves one finding for a place: the surest, then the longest.

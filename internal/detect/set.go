@@ -166,6 +166,47 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 	return sc.weigh(w.found), nil
 }
 
+// candidate gives the longest match from start whose value is accepted. A
+// value may run on into what follows it, so shorter matches are tried too.
+func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) {
+	r := &s.rules[p.rule]
+	try := func(stop int) (candidate, bool) {
+		c := candidate{rule: p.rule}
+		c.start, c.end = p.locate(v.text, start, stop)
+		return c, r.accepts(v.text, c)
+	}
+	c, ok := try(stop)
+	if ok || r.check.Check == nil {
+		return c, ok
+	}
+	var shorter [32]int
+	n := 0
+	p.whole.get().ends(v.text, start, stop-1, func(e int) bool {
+		if e < stop {
+			copy(shorter[:], shorter[max(0, n-len(shorter)+1):n])
+			n = min(n, len(shorter)-1)
+			shorter[n] = e
+			n++
+		}
+		return true
+	})
+	for n--; n >= 0; n-- {
+		if c, ok := try(shorter[n]); ok {
+			return c, true
+		}
+	}
+	return candidate{}, false
+}
+
+// accepts says whether a candidate passes the rule's check and stands where
+// the rule may look.
+func (r *compiled) accepts(text string, c candidate) bool {
+	if r.check.Check != nil && !r.check.Check(text[c.start:c.end]) {
+		return false
+	}
+	return r.Links || !inMarkup(text, c.start)
+}
+
 // MaxText is the longest text, in bytes, that Scan reads at once.
 const MaxText = 256 << 20
 
@@ -208,9 +249,7 @@ func (s *Set) locate(v *view, h hit, w *scratch) {
 		if stop <= start {
 			continue
 		}
-		c := candidate{rule: p.rule}
-		c.start, c.end = p.locate(v.text, start, stop)
-		if check := s.rules[p.rule].check.Check; check == nil || check(v.text[c.start:c.end]) {
+		if c, ok := s.candidate(v, p, start, stop); ok {
 			w.found = append(w.found, c)
 			start = stop - 1
 		} else if p.open {

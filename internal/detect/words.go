@@ -19,7 +19,7 @@ type phrase struct {
 func newWordSet(words []string) *wordSet {
 	s := &wordSet{first: map[string][]phrase{}, stems: map[string][]phrase{}, size: len(words)}
 	for _, w := range words {
-		p := phrase{words: strings.FieldsFunc(strings.ToLower(w), func(r rune) bool { return r == ' ' || r == '-' }), shown: w}
+		p := phrase{words: strings.FieldsFunc(strings.ToLower(w), func(r rune) bool { return r == ' ' || r == '-' || r == '.' || r == '/' }), shown: w}
 		if len(p.words) == 0 {
 			continue
 		}

@@ -1,0 +1,52 @@
+package detect
+
+import "strings"
+
+// inMarkup says whether the text at start belongs to a platform's own marks:
+// a mention, a channel, a custom emoji, a time stamp, or the inside of a web
+// address. Their numbers are nobody's. Addresses inside mailto: and tel: are.
+func inMarkup(text string, start int) bool {
+	lo := start
+	for lo > 0 && start-lo < markupReach && text[lo-1] != ' ' && text[lo-1] != '\n' {
+		lo--
+	}
+	before := text[lo:start]
+	if i := strings.LastIndexByte(before, '<'); i >= 0 {
+		after := text[lo+i+1:]
+		if !strings.Contains(before[i:], ">") && after != "" && strings.IndexByte("@#!:", after[0]) >= 0 ||
+			strings.HasPrefix(after, "a:") || strings.HasPrefix(after, "t:") {
+			return true
+		}
+	}
+	if strings.HasSuffix(before, "@") { // a WhatsApp mention is the member's number
+		return true
+	}
+	i := strings.Index(before, "://")
+	return i > 0 && !strings.ContainsAny(before[i:], "|>\"")
+}
+
+// markupReach is how far back the beginning of a link is looked for.
+const markupReach = 300
+
+// spread says whether a value is written spread out: over lines, with symbols
+// between, with gaps of two and more, or in many small groups.
+func spread(value string) bool {
+	groups, gap := 1, 0
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case isWordByte(c):
+			if gap > 0 {
+				groups++
+			}
+			gap = 0
+		case c == '\n' || c == otherSymbol:
+			return true
+		default:
+			if gap++; gap > 2 {
+				return true
+			}
+		}
+	}
+	return groups > 6
+}

@@ -1,0 +1,152 @@
+package rules
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// The gazetteer: sorted lower-case words, one a line. names/README.md says
+// where they come from.
+var (
+	//go:embed names/given.txt
+	givenNames string
+	//go:embed names/surnames.txt
+	surnames string
+	//go:embed names/words.txt
+	ordinaryWords string
+)
+
+// inList searches a sorted list of lines without allocating.
+func inList(list, word string) bool {
+	lo, hi := 0, len(list)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		from := strings.LastIndexByte(list[lo:mid], '\n') + 1 + lo
+		to := strings.IndexByte(list[from:], '\n') + from
+		switch line := list[from:to]; {
+		case line == word:
+			return true
+		case line < word:
+			lo = to + 1
+		default:
+			hi = from
+		}
+	}
+	return false
+}
+
+// lowerWord writes w in lower case into buf.
+func lowerWord(w string, buf []byte) string {
+	for i := 0; i < len(w) && len(buf) < cap(buf); i++ {
+		c := w[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		buf = append(buf, c)
+	}
+	return string(buf)
+}
+
+func capitalised(w string) bool { return len(w) > 1 && w[0] >= 'A' && w[0] <= 'Z' }
+
+// IsGivenName says whether a capitalised word is a given name and nothing
+// else that people write.
+func IsGivenName(w string) bool {
+	if !capitalised(w) || len(w) < 3 || len(w) > 24 || w[1] >= 'A' && w[1] <= 'Z' {
+		return false
+	}
+	low := lowerWord(w, make([]byte, 0, 24))
+	return inList(givenNames, low) && !inList(ordinaryWords, low)
+}
+
+// part sorts one word of a possible name.
+type part struct{ given, family, ordinary, capital bool }
+
+func partOf(w string) part {
+	w = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), ".")
+	low := lowerWord(w, make([]byte, 0, 32))
+	p := part{given: inList(givenNames, low), family: inList(surnames, low), ordinary: inList(ordinaryWords, low), capital: capitalised(w)}
+	if i := strings.IndexAny(low, "-'"); i > 0 && i < len(low)-1 { // double-barrelled, O'Neil
+		p.family = p.family || inList(surnames, low[i+1:]) || inList(surnames, low[:i])
+		p.ordinary = false
+	}
+	return p
+}
+
+// personName: a given name and a family name, or a title and a family name.
+// One of the two must be a name and nothing else; a street, a house or a day
+// that is called after somebody is not a person.
+func personName(v string) bool {
+	words := strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == '\n' || r == ',' })
+	if len(words) < 2 {
+		return false
+	}
+	if title(words[0]) {
+		return titledName(words[0], words[1:])
+	}
+	first, last := partOf(words[0]), partOf(words[len(words)-1])
+	if placeWord(words[len(words)-1]) || placeWord(words[0]) || day(words[0]) || day(words[len(words)-1]) {
+		return false
+	}
+	switch {
+	case first.given && !first.ordinary:
+		return !last.ordinary || last.family && len(words) > 2
+	case first.given && first.ordinary:
+		return last.family && !last.ordinary && !inList(givenNames, strings.ToLower(words[len(words)-1]))
+	}
+	return false
+}
+
+// titledName: what follows a title is a name unless it is an ordinary word.
+func titledName(t string, words []string) bool {
+	last := words[len(words)-1]
+	if placeWord(last) {
+		return false
+	}
+	p := partOf(last)
+	if !p.capital {
+		return p.family && !p.ordinary && !strings.EqualFold(t, "dr") && !strings.EqualFold(t, "miss")
+	}
+	return p.family || p.given || !p.ordinary
+}
+
+func title(w string) bool {
+	switch strings.ToLower(strings.TrimSuffix(w, ".")) {
+	case "mr", "mrs", "ms", "miss", "mx", "dr", "cllr", "councillor", "prof", "professor", "sir", "dame", "lord", "lady", "rev", "reverend",
+		"sgt", "sergeant", "pc", "dc", "insp", "inspector", "supt", "master", "mstr", "sister", "father", "fr", "imam", "rabbi", "canon", "judge", "nurse", "constable", "capt", "captain", "major", "baroness":
+		return true
+	}
+	return false
+}
+
+func placeWord(w string) bool {
+	switch strings.ToLower(w) {
+	case "road", "rd", "street", "st", "lane", "ln", "avenue", "ave", "drive", "close", "court", "crescent", "grove", "terrace", "way", "gardens",
+		"house", "hall", "suite", "room", "school", "primary", "academy", "college", "centre", "center", "library", "hospital", "surgery", "clinic",
+		"church", "park", "farm", "hill", "green", "bridge", "estate", "tower", "towers", "lodge", "place", "square", "hotel", "building", "theatre",
+		"stadium", "ward", "wing", "unit", "depot", "station", "university", "council", "cup", "day", "foundation", "trust", "award", "awards", "ambulance":
+		return true
+	}
+	return false
+}
+
+func day(w string) bool {
+	switch strings.ToLower(w) {
+	case "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday":
+		return true
+	}
+	return false
+}
+
+// street: a house number and a street, where what stands between is not how a
+// sentence runs: "12 people on the road" is none.
+func street(v string) bool {
+	for _, w := range strings.FieldsFunc(strings.ToLower(v), func(r rune) bool { return r == ' ' || r == ',' }) {
+		switch w {
+		case "on", "in", "at", "to", "from", "for", "with", "and", "or", "is", "are", "was", "a", "an", "this", "that", "these", "our", "my", "your", "his", "her", "their", "by", "near", "off", "down", "up", "along", "past",
+			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every", "th", "nd", "rd", "st":
+			return w == "st" && strings.HasSuffix(v, "St")
+		}
+	}
+	return true
+}
