@@ -89,7 +89,7 @@ func (e *Engine) act(ctx context.Context, a Action) {
 	if a.Kind == File {
 		err = e.file(ctx, a)
 	} else {
-		err = e.effect(ctx, a)
+		err = e.effect(ctx, &a)
 	}
 	if err == nil || ctx.Err() != nil {
 		return
@@ -113,30 +113,31 @@ func (e *Engine) act(ctx context.Context, a Action) {
 	}
 }
 
-// effect carries out an effect on a platform.
-func (e *Engine) effect(ctx context.Context, a Action) error {
+// effect carries out an effect on a platform. It notes in the action that the
+// call was begun: what may have arrived is looked for before it is repeated.
+func (e *Engine) effect(ctx context.Context, a *Action) error {
 	bot := e.bots[a.Chat.Account]
 	if bot == nil {
-		return e.finish(ctx, a, Unsupported, "")
+		return e.finish(ctx, *a, Unsupported, "")
 	}
-	ef, needed, err := e.render(ctx, &a)
+	ef, needed, err := e.render(ctx, a)
 	if err != nil {
 		return err
 	}
 	if !needed {
-		return e.finish(ctx, a, NotNeeded, "")
+		return e.finish(ctx, *a, NotNeeded, "")
 	}
 	if a.Started && !failpoint.Naive() {
 		look, ok := bot.(bots.Reconciler)
 		if !ok {
-			return e.finish(ctx, a, Unknown, "")
+			return e.finish(ctx, *a, Unknown, "")
 		}
 		made, sent, err := look.Sent(ctx, ef)
 		if err != nil {
 			return err
 		}
 		if sent {
-			return e.finish(ctx, a, Done, made)
+			return e.finish(ctx, *a, Done, made)
 		}
 	}
 	able, err := bot.Abilities(ctx, a.Chat)
@@ -144,9 +145,9 @@ func (e *Engine) effect(ctx context.Context, a Action) error {
 		return err
 	}
 	if able[ef.Kind].Level == bots.No {
-		return e.finish(ctx, a, Unsupported, "")
+		return e.finish(ctx, *a, Unsupported, "")
 	}
-	if err := e.o.Store.Start(ctx, e.o.Now(), a); err != nil {
+	if err := e.o.Store.Start(ctx, e.o.Now(), *a); err != nil {
 		return err
 	}
 	a.Started = true
@@ -154,7 +155,7 @@ func (e *Engine) effect(ctx context.Context, a Action) error {
 	made, err := bot.Do(ctx, ef)
 	failpoint.Hit("act.called")
 	if outcome, final := ended(err); final {
-		return e.finish(ctx, a, outcome, made)
+		return e.finish(ctx, *a, outcome, made)
 	}
 	return err
 }

@@ -82,6 +82,10 @@ func (e *Engine) split(ctx context.Context, events []chat.Event) (now, later []c
 			now = append(now, ev)
 			continue
 		}
+		if !held[id] {
+			// A chat nobody told us of is made known, so that its notice is posted.
+			now = append(now, chat.Event{Key: "first seen", Kind: chat.Added, Chat: id, At: ev.At})
+		}
 		held[id] = true
 		later = append(later, ev)
 	}

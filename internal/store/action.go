@@ -16,7 +16,7 @@ import (
 // Due implements engine.Ledger. An action that comes after another is not due
 // before that one is done.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]engine.Action, time.Time, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT a.id, a.key, a.kind, c.account, c.id, a.member, a.message, a.prompt, a.record, a.after, a.due, a.started, a.tries, a.version
+	rows, err := s.read.QueryContext(ctx, `SELECT a.id, a.key, a.kind, c.account, c.id, a.member, a.message, a.prompt, a.record, a.after, a.due, a.started > 0, a.tries, a.version
 		FROM actions a JOIN chats c ON c.n = a.chat
 		WHERE a.outcome = '' AND a.due <= ? AND (a.after = '' OR EXISTS (SELECT 1 FROM actions b WHERE b.key = a.after AND b.outcome = 'done'))
 		ORDER BY a.due, a.id LIMIT ?`, millis(now), limit)
