@@ -1,0 +1,200 @@
+package main_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"lukechampine.com/adiantum"
+)
+
+// vault is what somebody learns who holds the data folder and its key: every
+// file, the database and its log in plain, and every key that is left in the
+// ring. It knows the formats by itself, so that a fault of the store's own
+// reading cannot hide anything.
+type vault struct {
+	plain map[string][]byte // by file; the database files decrypted
+	raw   map[string][]byte
+	keys  map[uint64][]byte
+}
+
+// openVault reads the folder while nothing runs on it. The practice platform's
+// own file stands for somebody else's servers and is left out.
+func openVault(t *testing.T, l *lab) *vault {
+	t.Helper()
+	v := &vault{plain: map[string][]byte{}, raw: map[string][]byte{}, keys: map[uint64][]byte{}}
+	text, err := os.ReadFile(filepath.Join(l.dir, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
+	master, err := base64.RawStdEncoding.DecodeString(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	derive := func(purpose string) []byte {
+		key, err := hkdf.Key(sha256.New, master, nil, "chaperone "+purpose, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	err = filepath.WalkDir(l.data(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "practice") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		v.raw[d.Name()], v.plain[d.Name()] = b, b
+		if strings.HasPrefix(d.Name(), "chaperone.db") && !strings.HasSuffix(d.Name(), "-shm") {
+			v.plain[d.Name()] = decrypt(derive("database"), b)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(v.plain["chaperone.db"], []byte("SQLite format 3\x00")) {
+		t.Fatalf("the database was not decrypted")
+	}
+	if err := v.openRing(derive("key ring")); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// decrypt undoes the encryption of a database file or log, block by block.
+func decrypt(key, b []byte) []byte {
+	const block = 4096
+	c := adiantum.New(key)
+	out := bytes.Clone(b[:len(b)-len(b)%block])
+	for at := 0; at < len(out); at += block {
+		var tweak [8]byte
+		binary.LittleEndian.PutUint64(tweak[:], uint64(at))
+		copy(out[at:], c.Decrypt(out[at:at+block], tweak[:]))
+	}
+	return out
+}
+
+func (v *vault) openRing(key []byte) error {
+	const magic = "chaperone keys 1\n"
+	b, ok := bytes.CutPrefix(v.raw["keys"], []byte(magic))
+	if !ok {
+		return errors.New("the key ring does not begin as it should")
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	box, err := cipher.NewGCM(block)
+	if err != nil {
+		return err
+	}
+	plain, err := box.Open(nil, b[:12], b[12:], []byte(magic))
+	if err != nil {
+		return fmt.Errorf("the key ring: %w", err)
+	}
+	for ; len(plain) >= 40; plain = plain[40:] {
+		v.keys[binary.BigEndian.Uint64(plain)] = plain[8:40]
+	}
+	return nil
+}
+
+// sealedHead is how much of a sealed text is tried at each place: a nonce and
+// the first block.
+const sealedHead = 12 + aes.BlockSize
+
+// recover tries every key of the ring at every place of every file, and
+// returns which of the texts can be read. It knows where no sealed text can
+// begin: sealed bytes look random, and 28 of them without a high bit do not.
+func (v *vault) recover(t *testing.T, texts []string) map[string]bool {
+	t.Helper()
+	heads := map[[aes.BlockSize]byte][]string{}
+	for _, text := range texts {
+		if len(text) < aes.BlockSize {
+			t.Fatalf("a text of %d bytes is too short to be looked for", len(text))
+		}
+		h := [aes.BlockSize]byte([]byte(text)[:aes.BlockSize])
+		heads[h] = append(heads[h], text)
+	}
+	var mu sync.Mutex
+	found := map[string]bool{}
+	work := make(chan []byte)
+	var all sync.WaitGroup
+	for range runtime.NumCPU() {
+		all.Go(func() {
+			for key := range work {
+				for _, text := range v.readable(key, heads) {
+					mu.Lock()
+					found[text] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, key := range v.keys {
+		work <- key
+	}
+	close(work)
+	all.Wait()
+	return found
+}
+
+func (v *vault) readable(key []byte, heads map[[aes.BlockSize]byte][]string) (found []string) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // every key of the ring has 32 bytes
+	}
+	box, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	var counter, stream, head [aes.BlockSize]byte
+	counter[15] = 2 // of the first block that GCM encrypts
+	for _, b := range v.plain {
+		high := -1 // the last place with a high bit
+		for i := range min(len(b), sealedHead-1) {
+			if b[i] >= 0x80 {
+				high = i
+			}
+		}
+		for at := 0; at+sealedHead <= len(b); at++ {
+			if b[at+sealedHead-1] >= 0x80 {
+				high = at + sealedHead - 1
+			}
+			if high < at {
+				continue
+			}
+			copy(counter[:12], b[at:])
+			block.Encrypt(stream[:], counter[:])
+			for i := range head {
+				head[i] = stream[i] ^ b[at+12+i]
+			}
+			for _, text := range heads[head] {
+				end := at + 12 + len(text) + box.Overhead()
+				if end > len(b) {
+					continue
+				}
+				if plain, err := box.Open(nil, b[at:at+12], b[at+12:end], nil); err == nil && string(plain) == text {
+					found = append(found, text)
+				}
+			}
+		}
+	}
+	return found
+}
