@@ -16,6 +16,7 @@ func Validators() map[string]Validator {
 		"nino":            {"its letters are ones that are issued", nino},
 		"driver":          {"its date and letters fit", driver},
 		"postcode":        {"its area exists", postcode},
+		"address":         {"its postcode's area exists", address},
 		"vehicle":         {"its letters and age are ones that are issued", vehicle},
 		"upn":             {"its check letter fits", upn},
 		"uln":             {"its check digit fits", uln},

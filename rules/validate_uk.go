@@ -112,6 +112,17 @@ func postcode(v string) bool {
 	return area != out && strings.Contains(postcodeAreas, " "+area+" ")
 }
 
+// address: ends in a postcode whose area exists.
+func address(v string) bool {
+	c := compact(v)
+	for n := 5; n <= 7 && n < len(c); n++ {
+		if postcode(c[len(c)-n:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // postcodeAreas are the 124 areas of the Royal Mail.
 const postcodeAreas = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX " +
 	"FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW " +

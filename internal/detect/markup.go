@@ -31,7 +31,7 @@ const markupReach = 300
 // spread says whether a value is written spread out: over lines, with symbols
 // between, with gaps of two and more, or in many small groups.
 func spread(value string) bool {
-	groups, gap := 1, 0
+	groups, gap, taken := 1, 0, 0
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {
@@ -39,14 +39,14 @@ func spread(value string) bool {
 			if gap > 0 {
 				groups++
 			}
-			gap = 0
+			gap, taken = 0, taken+1
 		case c == '\n' || c == otherSymbol:
 			return true
-		default:
+		case strings.IndexByte(" .,-/_()", c) >= 0:
 			if gap++; gap > 2 {
 				return true
 			}
 		}
 	}
-	return groups > 6
+	return groups > 6 && taken < 2*groups
 }

@@ -30,6 +30,10 @@ type scored struct {
 // weigh turns candidates into findings: rules that need only words first,
 // then those that lean on findings of others; then one finding for a place.
 func (sc *scorer) weigh(found []candidate) []rules.Finding {
+	return sc.findings(sc.resolve(sc.scoreAll(found)))
+}
+
+func (sc *scorer) scoreAll(found []candidate) []scored {
 	first := make([]scored, 0, len(found))
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) == 0 {
@@ -42,7 +46,7 @@ func (sc *scorer) weigh(found []candidate) []rules.Finding {
 			all = append(all, sc.score(c, first))
 		}
 	}
-	return sc.findings(sc.resolve(all))
+	return all
 }
 
 func (sc *scorer) score(c candidate, others []scored) scored {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp/syntax"
+	"strings"
 	"sync"
 
 	"chaperone/internal/chat"
@@ -56,6 +57,18 @@ type compiled struct {
 // its hits and nothing in any of its misses. Every fault of every rule is
 // reported at once.
 func Compile(list []rules.Rule) (*Set, error) {
+	s, err := build(list)
+	if err != nil {
+		return nil, err
+	}
+	if faults := s.prove(); len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return s, nil
+}
+
+// build compiles without proving.
+func build(list []rules.Rule) (*Set, error) {
 	var faults []error
 	s := &Set{}
 	seen := map[string]bool{}
@@ -88,9 +101,6 @@ func Compile(list []rules.Rule) (*Set, error) {
 	}
 	s.union = newAutomaton(progs, true, unionStates)
 	s.scratch.New = func() any { return &scratch{next: make([]int32, len(s.patterns))} }
-	if faults = s.prove(); len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
 	return s, nil
 }
 
@@ -105,42 +115,6 @@ func compile(r rules.Rule) compiled {
 	c.against = newWordSet(r.Context.Against)
 	c.never = newWordSet(r.Context.Never)
 	return c
-}
-
-// prove scans every example.
-func (s *Set) prove() []error {
-	var faults []error
-	for i := range s.rules {
-		r := &s.rules[i]
-		for n, text := range r.Examples.Hit {
-			if ok, err := s.finds(r.ID, text); err != nil || !ok {
-				faults = append(faults, fault(r.Rule, "its hit example %d is not found%s", n+1, because(err)))
-			}
-		}
-		for n, text := range r.Examples.Miss {
-			if ok, err := s.finds(r.ID, text); err != nil || ok {
-				faults = append(faults, fault(r.Rule, "its miss example %d is found%s", n+1, because(err)))
-			}
-		}
-	}
-	return faults
-}
-
-func because(err error) string {
-	if err == nil {
-		return ""
-	}
-	return ": " + err.Error()
-}
-
-func (s *Set) finds(id, text string) (bool, error) {
-	found, err := s.Scan(context.Background(), text, Context{})
-	for _, f := range found {
-		if f.Rule == id && f.Confidence >= rules.ReportAt {
-			return true, err
-		}
-	}
-	return false, err
 }
 
 // Scan finds everything in text, however unsure; callers leave out what is
@@ -176,7 +150,7 @@ func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) 
 		return c, r.accepts(v.text, c)
 	}
 	c, ok := try(stop)
-	if ok || r.check.Check == nil {
+	if ok || r.check.Check == nil || !strings.ContainsAny(v.text[start:stop], "0123456789") {
 		return c, ok
 	}
 	var shorter [32]int
