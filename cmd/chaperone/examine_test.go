@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -89,6 +90,7 @@ func (w *world) examine(t *testing.T) []string {
 	w.examineMessages(s)
 	w.examineCalls(s)
 	w.examinePrompts(s)
+	w.examineRevisions(t)
 	w.examineRecords(s)
 	w.examineCaptures(s)
 	w.mu.Lock()
@@ -309,15 +311,19 @@ func (w *world) examinePrompts(s seen) {
 	}
 }
 
-// examineState: a prompt about details that are all gone is closed. (Deleting
-// a decision does not discharge the duty to keep it.)
+// examineState: a prompt about details that are all gone is closed. Deleting a
+// decision does not discharge the duty to keep it.
 func (w *world) examineState(s seen, p promptView) {
 	for _, id := range p.Messages {
 		m := s.messages[p.Room][id]
 		if m.State != "deleted" && sensitive(m.Text) {
 			return
 		}
-		for _, text := range w.said[tallyOf(m.Text)] {
+		i := slices.IndexFunc(w.kept, func(k wanted) bool { return k.room == p.Room && k.id == id })
+		if i < 0 { // its posting was interrupted: nobody knows what it once said
+			return
+		}
+		for _, text := range w.said[w.kept[i].tally] {
 			if strings.HasPrefix(text, "Decision:") {
 				return
 			}
@@ -325,6 +331,37 @@ func (w *world) examineState(s seen, p promptView) {
 	}
 	if p.State == "open" || p.State == "escalated" {
 		w.fault("lost: prompt %s is shown as %s, and nothing is left of its %d messages", p.ID, p.State, len(p.Messages))
+	}
+}
+
+// examineRevisions: no revision shows again what was shown before it. What was
+// shown is read from the platform's own file.
+func (w *world) examineRevisions(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.l.data(), "practice.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{}
+	for line := range bytes.Lines(b) {
+		var o struct {
+			Op    string          `json:"op"`
+			Shown json.RawMessage `json:"shown"`
+			Call  struct {
+				Effect string `json:"effect"`
+			} `json:"call"`
+		}
+		var shown struct{ ID string }
+		if json.Unmarshal(line, &o) != nil || o.Op != "call" || json.Unmarshal(o.Shown, &shown) != nil {
+			continue
+		}
+		if o.Call.Effect == "revise" && last[shown.ID] == string(o.Shown) {
+			w.fault("%sprompt %s was revised, and nothing in it had changed", repeated, shown.ID)
+		}
+		last[shown.ID] = string(o.Shown)
+	}
+	if len(last) == 0 {
+		t.Fatal("no prompt was shown, or the platform's file has another form")
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 
+	_ "github.com/ncruces/go-sqlite3/driver"
+	_ "github.com/ncruces/go-sqlite3/vfs/adiantum"
 	"lukechampine.com/adiantum"
 )
 
@@ -29,6 +31,8 @@ type vault struct {
 	plain map[string][]byte // by file; the database files decrypted
 	raw   map[string][]byte
 	keys  map[uint64][]byte
+
+	database []byte // the key of the database
 }
 
 // openVault reads the folder while nothing runs on it. The practice platform's
@@ -52,6 +56,7 @@ func openVault(t *testing.T, l *lab) *vault {
 		}
 		return key
 	}
+	v.database = derive("database")
 	err = filepath.WalkDir(l.data(), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "practice") {
 			return err
@@ -62,7 +67,7 @@ func openVault(t *testing.T, l *lab) *vault {
 		}
 		v.raw[d.Name()], v.plain[d.Name()] = b, b
 		if strings.HasPrefix(d.Name(), "chaperone.db") && !strings.HasSuffix(d.Name(), "-shm") {
-			v.plain[d.Name()] = decrypt(derive("database"), b)
+			v.plain[d.Name()] = decrypt(v.database, b)
 		}
 		return nil
 	})

@@ -32,7 +32,7 @@ type world struct {
 }
 
 // wanted is a message that must be there in the end.
-type wanted struct{ room, id string }
+type wanted struct{ room, id, tally string }
 
 // crew is the members that one goroutine plays.
 type crew struct {
@@ -193,10 +193,10 @@ func (w *world) give(p promptView, member, answer, text string) error {
 	return w.l.answer(member, p.ID, answer, text)
 }
 
-func (w *world) has(room, id string) {
+func (w *world) has(room, id, tally string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.kept = append(w.kept, wanted{room, id})
+	w.kept = append(w.kept, wanted{room, id, tally})
 }
 
 // act is one thing that one of the crew does.
@@ -228,7 +228,7 @@ func (c *crew) post(room, member string, text func(string) string) error {
 	id, err := c.w.l.post(room, member, said)
 	if err == nil {
 		c.own = append(c.own, owned{room, id, member, tally})
-		c.w.has(room, id)
+		c.w.has(room, id, tally)
 	}
 	return err
 }
@@ -373,7 +373,7 @@ func (c *crew) look(f *flow) error {
 
 func (c *crew) sent(f *flow) {
 	f.sent = true
-	c.w.has(f.room, f.id)
+	c.w.has(f.room, f.id, f.tally)
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	c.w.captures = append(c.w.captures, f)
