@@ -1,0 +1,265 @@
+// Package app joins everything: it is the only place where a bot, the engine,
+// the store, a record system and the console meet.
+//
+// It wires and starts and stops; it must not decide anything.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones are known on a machine without them too
+
+	"chaperone/bots"
+	"chaperone/bots/practice"
+	"chaperone/config"
+	"chaperone/internal/chat"
+	"chaperone/internal/detect"
+	"chaperone/internal/engine"
+	"chaperone/internal/policy"
+	"chaperone/internal/prompt"
+	"chaperone/internal/record/folder"
+	"chaperone/internal/store"
+	"chaperone/rules"
+)
+
+// Config is everything an App is made from, with all defaults filled in.
+type Config struct {
+	Data         string // the folder that state lives in
+	KeyFile      string // the key that seals it
+	Records      string // the folder that records are filed in
+	Listen       string // host:port of the console
+	Organisation string
+	Ask          string // the named person who answers, and how to reach them
+	RulesDir     string // the organisation's own rules; may be empty
+	Zone         string // in which times of day are told; empty is Europe/London
+	Policies     []string
+	Chats        map[chat.ID]bool // chats of the configuration: switched on, or watched
+	Practice     bool             // the practice platform is there
+	NewRoomsAct  bool             // practice rooms that the configuration does not name are switched on
+	Demo         bool             // invented rooms and people are there from the start
+	Log          *slog.Logger
+}
+
+// App is one running Chaperone.
+type App struct {
+	c        Config
+	store    *store.Store
+	engine   *engine.Engine
+	practice *practice.Platform
+	server   *http.Server
+	listener net.Listener
+	stop     context.CancelFunc
+	stopped  chan struct{}
+	now      func() time.Time
+}
+
+// New opens everything that can fail, and starts nothing.
+func New(ctx context.Context, c Config) (*App, error) {
+	a := &App{c: c, now: time.Now, stopped: make(chan struct{})}
+	packs, err := policies(c.Policies)
+	if err != nil {
+		return nil, err
+	}
+	viewer, err := texts(c)
+	if err != nil {
+		return nil, err
+	}
+	set, err := scanner(c.RulesDir)
+	if err != nil {
+		return nil, err
+	}
+	if a.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, fmt.Errorf("the console's address cannot be used: %w. Choose another with --listen", err)
+	}
+	if a.store, err = store.Open(ctx, c.Data, c.KeyFile); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	filer, err := folder.New(c.Records)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	var accounts []bots.Bot
+	if c.Practice {
+		if a.practice, err = practice.Open(filepath.Join(c.Data, practiceFile), a.practiceOptions()); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		a.now = a.practice.Now
+		accounts = append(accounts, a.practice)
+	}
+	a.engine = engine.New(engine.Options{
+		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: filer, Bots: accounts,
+		Acting: a.acting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+	})
+	a.server = &http.Server{Handler: a.routes(filer), ReadHeaderTimeout: 10 * time.Second}
+	return a, nil
+}
+
+// practiceFile stands for a platform's servers; it lies in the data folder
+// only so that the demo is one folder.
+const practiceFile = "practice.jsonl"
+
+// Start begins to serve and to take everything along the path.
+func (a *App) Start(ctx context.Context) error {
+	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(a.stopped)
+		if err := a.engine.Run(ctx); err != nil {
+			a.c.Log.Error("the path stopped", "err", err)
+		}
+	}()
+	if a.c.Demo {
+		if err := a.seed(); err != nil {
+			return err
+		}
+	}
+	go func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.c.Log.Error("the console stopped", "err", err)
+		}
+	}()
+	return nil
+}
+
+// Addr is where the console is, as host:port.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Stop ends everything in order: streams, requests, the path, the store. What
+// was acknowledged is stored; what was not is delivered again.
+func (a *App) Stop(ctx context.Context) error {
+	if a.practice != nil {
+		a.practice.CloseStreams()
+	}
+	err := a.server.Shutdown(ctx)
+	if a.stop != nil {
+		a.stop()
+		select {
+		case <-a.stopped:
+		case <-ctx.Done():
+			err = errors.Join(err, ctx.Err())
+		}
+	}
+	return errors.Join(err, a.close())
+}
+
+func (a *App) close() error {
+	var err error
+	if a.listener != nil {
+		_ = a.listener.Close() // the server may have closed it
+	}
+	if a.practice != nil {
+		err = a.practice.Close()
+	}
+	if a.store != nil {
+		err = errors.Join(err, a.store.Close())
+	}
+	return err
+}
+
+// acting reports whether a chat is switched on. One that nobody switched on is
+// watched (DESIGN invariant 8).
+func (a *App) acting(id chat.ID) bool {
+	if on, named := a.c.Chats[id]; named {
+		return on
+	}
+	return a.practice != nil && id.Account == a.practice.Account() && a.c.NewRoomsAct
+}
+
+func (a *App) changed(id chat.ID) {
+	if a.practice != nil && id.Account == a.practice.Account() {
+		a.practice.Touch(id)
+	}
+}
+
+// policies reads the adopted packs; none named adopts all that come with the
+// product.
+func policies(adopted []string) ([]policy.Pack, error) {
+	entries, err := config.Files.ReadDir("policies")
+	if err != nil {
+		return nil, err
+	}
+	var packs []policy.Pack
+	known := map[string]bool{}
+	for _, e := range entries {
+		f, err := config.Files.Open("policies/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		p, err := policy.ReadPack(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		known[p.ID] = true
+		if len(adopted) == 0 || slices.Contains(adopted, p.ID) {
+			packs = append(packs, p)
+		}
+	}
+	for _, id := range adopted {
+		if !known[id] {
+			return nil, fmt.Errorf("there is no policy pack %q", id)
+		}
+	}
+	return packs, nil
+}
+
+func texts(c Config) (prompt.Viewer, error) {
+	f, err := config.Files.Open("prompts/en.yaml")
+	if err != nil {
+		return prompt.Viewer{}, err
+	}
+	defer f.Close()
+	t, err := prompt.ReadTexts(f)
+	if err != nil {
+		return prompt.Viewer{}, err
+	}
+	zone := c.Zone
+	if zone == "" {
+		zone = "Europe/London"
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return prompt.Viewer{}, fmt.Errorf("time zone %q is not known", zone)
+	}
+	return prompt.Viewer{Texts: t, Ask: c.Ask, Zone: loc}, nil
+}
+
+func scanner(dir string) (*detect.Set, error) {
+	all, err := rules.LoadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return detect.Compile(all)
+}
+
+// notice is what a chat is told before anything is read there (invariant 10).
+func notice(c Config) string {
+	who := prompt.Inert(c.Organisation, 80)
+	if who == "" {
+		who = "the organisation that runs this chat"
+	}
+	text := "Chaperone reads this chat to keep decisions and to protect people's details. Run by " + who + "."
+	if c.Ask != "" {
+		text += " Questions and objections: " + prompt.Inert(c.Ask, 120) + "."
+	}
+	return text
+}
+
+var alphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// newID is a number that is unique, cannot be guessed and begins with its day.
+func newID(now time.Time) string {
+	var b [10]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // the standard library never returns one
+	}
+	return now.UTC().Format("20060102") + "-" + strings.ToUpper(alphabet.EncodeToString(b[:]))
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"errors"
+
+	"chaperone/config"
+	"chaperone/internal/app"
+	"chaperone/internal/chat"
+)
+
+// fromFile turns a configuration into what an app is made from.
+func fromFile(f *config.File) (app.Config, error) {
+	c := app.Config{
+		Data: f.Data, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
+		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Policies: f.Policies, Chats: map[chat.ID]bool{},
+		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
+	}
+	if f.Contact.Name != "" {
+		c.Ask = f.Contact.Name
+		if f.Contact.How != "" {
+			c.Ask += ", " + f.Contact.How
+		}
+	}
+	for _, ch := range f.Chats {
+		c.Chats[ch.Name()] = ch.Mode == config.Act
+	}
+	if !c.Practice {
+		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")
+	}
+	return c, nil
+}
