@@ -20,6 +20,7 @@ const (
 func (e *Engine) runActions() {
 	slots := make(chan struct{}, atOnce)
 	for e.ctx.Err() == nil {
+		e.forgetLanded()
 		due, next, err := e.o.Store.Due(e.ctx, e.o.Now(), 4*atOnce)
 		if err != nil && e.ctx.Err() == nil {
 			e.trouble("store", err)
@@ -60,14 +61,29 @@ func (e *Engine) await(next time.Time) {
 	}
 }
 
+// forgetLanded comes before each reading of the list: what has ended by now is
+// in the list only if it is due again.
+func (e *Engine) forgetLanded() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, under := range e.flying {
+		if !under {
+			delete(e.flying, id)
+		}
+	}
+}
+
 // lift marks the actions that are not yet under way as such, and returns them.
+// One that ended after the list was read is left out: the list may show it as
+// it was before.
 func (e *Engine) lift(due []Action) []Action {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var fresh []Action
 	for _, a := range due {
-		if !e.flying[a.ID] {
+		if _, known := e.flying[a.ID]; !known {
 			e.flying[a.ID] = true
+			e.aloft++
 			fresh = append(fresh, a)
 		}
 	}
@@ -76,7 +92,8 @@ func (e *Engine) lift(due []Action) []Action {
 
 func (e *Engine) land(a Action) {
 	e.mu.Lock()
-	delete(e.flying, a.ID)
+	e.flying[a.ID] = false
+	e.aloft--
 	e.counts.Acted++
 	e.mu.Unlock()
 	nudge(e.poke)

@@ -107,7 +107,7 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 // idle reports whether nothing is unsettled, due or under way.
 func (e *Engine) idle(ctx context.Context) (bool, error) {
 	e.mu.Lock()
-	flying := len(e.flying)
+	flying := e.aloft
 	e.mu.Unlock()
 	if flying > 0 {
 		return false, nil

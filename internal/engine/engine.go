@@ -239,7 +239,8 @@ type Engine struct {
 	tick     chan struct{} // wakes the clock
 	mu       sync.Mutex
 	chats    map[chat.ID]*room
-	flying   map[int64]bool // actions under way in this process
+	flying   map[int64]bool // actions under way in this process; false: ended since the list of due ones was last read
+	aloft    int            // how many are under way
 	troubles map[string]string
 	counts   Counts
 }
