@@ -115,15 +115,9 @@ func (w *world) cycle(t *testing.T, step string) {
 // drive lets the crews work until the process dies.
 func (w *world) drive() {
 	for i, room := range w.rooms {
-		if w.made[room] {
-			continue
-		}
-		kind := []string{"team", "emergency"}[i%2]
-		err := w.l.call("POST", "/rooms", roomView{ID: room, Kind: kind, Members: w.members()}, nil)
-		if err != nil && !refused(err) {
+		if !w.made[room] && !w.make(room, []string{"team", "emergency"}[i%2]) {
 			return
 		}
-		w.made[room] = true // or it was there before
 	}
 	var all sync.WaitGroup
 	for _, c := range w.crews {
@@ -145,6 +139,22 @@ func (w *world) drive() {
 	}
 	all.Wait()
 	<-w.l.ended
+}
+
+// make makes a room, or completes one whose making was interrupted. It reports
+// whether the platform said that it is there with all its members.
+func (w *world) make(room, kind string) bool {
+	err := w.l.call("POST", "/rooms", roomView{ID: room, Kind: kind, Members: w.members()}, nil)
+	if refused(err) {
+		for _, m := range w.members() {
+			if err = w.l.call("POST", "/rooms/"+room+"/members", m, nil); err != nil && !refused(err) {
+				return false
+			}
+		}
+		err = nil
+	}
+	w.made[room] = err == nil
+	return err == nil
 }
 
 // trouble keeps an answer that a living process must not give.
