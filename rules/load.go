@@ -288,7 +288,7 @@ func Check(r Rule) []string {
 	if r.Validate != "" && Validators()[r.Validate].Check == nil {
 		add("there is no validator called %q", r.Validate)
 	}
-	bad = append(bad, checkContext(r.Context)...)
+	bad = append(bad, checkContext(r.Context, Least(r))...)
 	if len(r.Patterns) == 0 {
 		add("it needs a pattern")
 	}
@@ -300,15 +300,24 @@ func Check(r Rule) []string {
 	return bad
 }
 
+// Least is the confidence from which a rule counts as having found something:
+// ReportAt, and less for logistics, which is known and never reported.
+func Least(r Rule) float64 {
+	if r.Class == Logistical {
+		return 0.4
+	}
+	return ReportAt
+}
+
 var validID = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
-func checkContext(c Context) []string {
+func checkContext(c Context, least float64) []string {
 	var bad []string
 	if c.Alone < 0 || c.Alone > 1 || c.With < 0 || c.With > 1 {
 		bad = append(bad, "confidence is between 0 and 1")
 	}
-	if c.Alone < ReportAt && c.With < ReportAt {
-		bad = append(bad, "it can never be reported: neither alone nor with reaches 0.5")
+	if max(c.Alone, c.With) < least {
+		bad = append(bad, fmt.Sprintf("it can never be reported: neither alone nor with reaches %.1f", least))
 	}
 	if c.With > 0 && len(c.Words) == 0 && len(c.Findings) == 0 {
 		bad = append(bad, "with says how sure a signal makes it, but there are no words and no findings")

@@ -89,8 +89,10 @@ func personName(v string) bool {
 		return false
 	}
 	switch {
-	case first.given && !first.ordinary:
-		return !last.ordinary || last.family && len(words) > 2
+	case first.given && !first.ordinary && (last.ordinary || !last.capital):
+		return false
+	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(words[0]) > 2:
+		return true
 	case first.given && first.ordinary:
 		return last.family && !last.ordinary && !inList(givenNames, strings.ToLower(words[len(words)-1]))
 	}
@@ -118,6 +120,8 @@ func title(w string) bool {
 	}
 	return false
 }
+
+func notPlace(next string) bool { return !placeWord(next) }
 
 func placeWord(w string) bool {
 	switch strings.ToLower(w) {

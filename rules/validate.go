@@ -4,37 +4,41 @@ package rules
 type Validator struct {
 	Says  string // what passing it means, in words: "its check digit fits"
 	Check func(value string) bool
+	Next  func(word string) bool // optional: false when the word that follows rules the value out
 }
 
 // Validators lists the checks that a rule can name.
 func Validators() map[string]Validator {
 	return map[string]Validator{
-		"nhs":             {"its check digit fits", nhs},
-		"chi":             {"its check digit and date fit", chi},
-		"hcn":             {"its check digit and range fit", hcn},
-		"utr":             {"its check digit fits", utr},
-		"nino":            {"its letters are ones that are issued", nino},
-		"driver":          {"its date and letters fit", driver},
-		"postcode":        {"its area exists", postcode},
-		"address":         {"its postcode's area exists", address},
-		"vehicle":         {"its letters and age are ones that are issued", vehicle},
-		"upn":             {"its check letter fits", upn},
-		"uln":             {"its check digit fits", uln},
-		"pnc":             {"its check letter fits", pnc},
-		"osgrid":          {"its square exists", osgrid},
-		"phone":           {"it is a number that a subscriber can have", phone},
-		"card":            {"its check digit and issuer fit", card},
-		"iban":            {"its country, length and check digits fit", iban},
-		"mrz":             {"its check digits fit", mrz},
-		"ssn":             {"its parts are ones that are issued", ssn},
-		"ip":              {"it is a public address", publicIP},
-		"date":            {"it is a day that exists", birthDate},
-		"password":        {"it is made like a password", password},
-		"strong-password": {"it is made like a password", strongPassword},
-		"token":           {"no language makes such a word", token},
-		"look-alike":      {"its address borrows a trusted name", lookAlikeHost},
-		"name":            {"it is made of names", personName},
-		"street":          {"it reads as a house and a street", street},
+		"nhs":             {"its check digit fits", nhs, nil},
+		"chi":             {"its check digit and date fit", chi, nil},
+		"nhs-any":         {"its check digit fits", mod11Number, nil},
+		"luhn":            {"its check digit fits", luhnNumber, nil},
+		"hcn":             {"its check digit and range fit", hcn, nil},
+		"utr":             {"its check digit fits", utr, nil},
+		"nino":            {"its letters are ones that are issued", nino, nil},
+		"driver":          {"its date and letters fit", driver, nil},
+		"postcode":        {"its area exists", postcode, nil},
+		"address":         {"its postcode's area exists", address, nil},
+		"vehicle":         {"its letters and age are ones that are issued", vehicle, nil},
+		"upn":             {"its check letter fits", upn, nil},
+		"uln":             {"its check digit fits", uln, nil},
+		"pnc":             {"its check letter fits", pnc, nil},
+		"osgrid":          {"its square exists", osgrid, nil},
+		"phone":           {"it is a number that a subscriber can have", phone, nil},
+		"card":            {"its check digit and issuer fit", card, nil},
+		"iban":            {"its country, length and check digits fit", iban, nil},
+		"mrz":             {"its check digits fit", mrz, nil},
+		"ssn":             {"its parts are ones that are issued", ssn, nil},
+		"ip":              {"it is a public address", publicIP, nil},
+		"date":            {"it is a day that exists", birthDate, nil},
+		"password":        {"it is made like a password", password, nil},
+		"strong-password": {"it is made like a password", strongPassword, nil},
+		"pin":             {"it is made like a code", pin, nil},
+		"token":           {"no language makes such a word", token, nil},
+		"look-alike":      {"its address borrows a trusted name", lookAlikeHost, nil},
+		"name":            {"it is made of names", personName, notPlace},
+		"street":          {"it reads as a house and a street", street, nil},
 	}
 }
 
@@ -80,6 +84,12 @@ func nhs(v string) bool {
 		return false
 	}
 	return d[0] >= 3 && d[0] != 5 && d[0] != 8
+}
+
+// mod11Number is nhs without the ranges: for numbers that are named as one.
+func mod11Number(v string) bool {
+	d := digits(v, make([]byte, 0, 16))
+	return len(d) == 10 && !allSame(d) && mod11(d)
 }
 
 // mod11 checks the last of ten digits against the nine before it.

@@ -27,7 +27,14 @@ func validDay(day, month, year int) bool {
 // card: Luhn's check digit, and a prefix of an issuer.
 func card(v string) bool {
 	d := digits(v, make([]byte, 0, 24))
-	if len(d) < 13 || len(d) > 19 || allSame(d) || !issuer(d) {
+	return issuer(d) && luhn(d)
+}
+
+// luhnNumber is card without the issuers: for numbers that are named as one.
+func luhnNumber(v string) bool { return luhn(digits(v, make([]byte, 0, 24))) }
+
+func luhn(d []byte) bool {
+	if len(d) < 13 || len(d) > 19 || allSame(d) {
 		return false
 	}
 	sum := 0
@@ -46,6 +53,9 @@ func card(v string) bool {
 // issuer checks the first digits and the length against the issuers' ranges.
 func issuer(d []byte) bool {
 	n := len(d)
+	if n < 13 {
+		return false
+	}
 	two, three, four := num(d[:2]), num(d[:3]), num(d[:4])
 	switch {
 	case d[0] == 4:
@@ -285,6 +295,16 @@ func strongPassword(v string) bool {
 		}
 	}
 	return nums > 0 && lowers+caps > 2 && (marks > 0 || caps > 0 && lowers > 0 || len(v) >= 9) && !strings.ContainsAny(v, "/<>()")
+}
+
+// pin: three to eight digits that are no clock time after "at" and no year of
+// a date; letters may stand at either end.
+func pin(v string) bool {
+	d := digits(v, make([]byte, 0, 10))
+	if len(d) < 3 || len(d) > 8 {
+		return false
+	}
+	return len(d) > 3 || len(compact(v)) == len(d)
 }
 
 // token: a run of letters and digits that no language makes.

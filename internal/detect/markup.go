@@ -32,6 +32,7 @@ const markupReach = 300
 // between, with gaps of two and more, or in many small groups.
 func spread(value string) bool {
 	groups, gap, taken := 1, 0, 0
+	value = strings.Trim(value, " .,-/_()!?;:*")
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {

@@ -39,7 +39,7 @@ func (s *Set) hits(rule int, text string) bool {
 	}
 	sc := scorer{set: s, v: &v}
 	for _, c := range sc.scoreAll(w.found) {
-		if c.rule != rule || c.confidence < rules.ReportAt {
+		if c.rule != rule || c.confidence < rules.Least(s.rules[rule].Rule) {
 			continue
 		}
 		from, to := v.original(c.start, c.end)
@@ -62,5 +62,11 @@ func (s *Set) reported(text string) []rules.Finding {
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < rules.ReportAt })
+	return slices.DeleteFunc(found, func(f rules.Finding) bool {
+		least := rules.ReportAt
+		if f.Class == rules.Logistical {
+			least = rules.Least(rules.Rule{Class: f.Class})
+		}
+		return f.Confidence < least
+	})
 }

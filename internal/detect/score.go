@@ -68,7 +68,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	signal, distance, near := r.words.nearest(sc.v.text, lo, hi, c.start, c.end)
 	if near {
 		signal = fmt.Sprintf("%q is near it", signal)
-	} else if signal, near = sc.beside(r, c, others, lo, hi); !near {
+	} else if signal, distance, near = sc.beside(r, c, others, lo, hi); !near {
 		signal, near = sc.earlier(r)
 		distance = len(sc.v.text)
 	}
@@ -86,7 +86,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 		out.confidence *= 0.4
 		out.because = append(out.because, fmt.Sprintf("%q speaks against it", w))
 	}
-	if w, _, ok := r.never.nearest(sc.v.text, slo, shi, c.start, c.end); ok {
+	if w, _, ok := r.never.nearest(sc.v.text, slo, shi, slo, slo); ok {
 		out.confidence = min(out.confidence, 0.1)
 		out.because = append(out.because, fmt.Sprintf("%q rules it out", w))
 	}
@@ -136,19 +136,24 @@ func (sc *scorer) reach(reach rules.Reach, c candidate) (int, int) {
 const signalAt = 0.4
 
 // beside looks for a finding of a category that the rule leans on.
-func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) (string, bool) {
+func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) (signal string, distance int, ok bool) {
+	if len(r.Context.Findings) == 0 {
+		return "", 0, false
+	}
 	for _, o := range others {
 		or := &sc.set.rules[o.rule]
-		apart := o.end <= c.start || o.start >= c.end
-		if apart && o.confidence >= signalAt && o.start >= lo && o.end <= hi &&
-			slices.Contains(r.Context.Findings, or.Category) {
-			return article(or.Title) + " is with it", true
+		apart := max(c.start-o.end, o.start-c.end)
+		if apart < 0 || o.confidence < signalAt || o.start < lo || o.end > hi || !slices.Contains(r.Context.Findings, or.Category) {
+			continue
+		}
+		if !ok || apart < distance {
+			signal, distance, ok = article(or.Title)+" is with it", apart, true
 		}
 	}
-	if slices.Contains(r.Context.Findings, "person_name") && sc.givenName(c) {
-		return "a given name is with it", true
+	if !ok && slices.Contains(r.Context.Findings, "person_name") && sc.givenName(c) {
+		return "a given name is with it", 0, true
 	}
-	return "", false
+	return signal, distance, ok
 }
 
 // givenName looks for a given name alone in the sentence of c: no finding, but

@@ -150,7 +150,7 @@ func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) 
 		return c, r.accepts(v.text, c)
 	}
 	c, ok := try(stop)
-	if ok || r.check.Check == nil || !strings.ContainsAny(v.text[start:stop], "0123456789") {
+	if ok || r.check.Check == nil || r.check.Next == nil && !strings.ContainsAny(v.text[start:stop], "0123456789") {
 		return c, ok
 	}
 	var shorter [32]int
@@ -178,7 +178,20 @@ func (r *compiled) accepts(text string, c candidate) bool {
 	if r.check.Check != nil && !r.check.Check(text[c.start:c.end]) {
 		return false
 	}
+	if r.check.Next != nil && !r.check.Next(nextWord(text[c.end:])) {
+		return false
+	}
 	return r.Links || !inMarkup(text, c.start)
+}
+
+// nextWord gives the word that follows at once.
+func nextWord(text string) string {
+	text = strings.TrimPrefix(text, " ")
+	n := 0
+	for n < len(text) && isWordByte(text[n]) {
+		n++
+	}
+	return text[:n]
 }
 
 // MaxText is the longest text, in bytes, that Scan reads at once.

@@ -150,6 +150,9 @@ func sentenceEnd(text string, i int) bool {
 		for j > 0 && isWordByte(text[j-1]) {
 			j--
 		}
+		if i-j == 1 && text[j] >= 'A' { // an initial, or d.o.b.
+			return false
+		}
 		switch strings.ToLower(text[j:i]) {
 		case "no", "mr", "mrs", "ms", "dr", "st", "rd", "ave", "tel", "mob", "ref", "nat", "ins", "dob", "acc", "num", "cllr", "approx", "ext", "reg", "lic", "e.g", "rev", "prof":
 			return false
