@@ -43,10 +43,10 @@ type Config struct {
 	RulesDir     string // the organisation's own rules; may be empty
 	Zone         string // in which times of day are told; empty is Europe/London
 	Policies     []string
-	Chats        map[chat.ID]bool // chats of the configuration: switched on, or watched
-	Practice     bool             // the practice platform is there
-	NewRoomsAct  bool             // practice rooms that the configuration does not name are switched on
-	Demo         bool             // invented rooms and people are there from the start
+	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
+	Practice     bool                       // the practice platform is there
+	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
+	Demo         bool                       // invented rooms and people are there from the start
 	Log          *slog.Logger
 }
 
@@ -66,16 +66,11 @@ type App struct {
 // New opens everything that can fail, and starts nothing.
 func New(ctx context.Context, c Config) (*App, error) {
 	a := &App{c: c, now: time.Now, stopped: make(chan struct{})}
-	packs, err := policies(c.Policies)
+	packs, viewer, set, err := parts(c)
 	if err != nil {
 		return nil, err
 	}
-	viewer, err := texts(c)
-	if err != nil {
-		return nil, err
-	}
-	set, err := scanner(c.RulesDir)
-	if err != nil {
+	if err := loopback(c.Listen); err != nil {
 		return nil, err
 	}
 	if a.listener, err = net.Listen("tcp", c.Listen); err != nil {
@@ -98,7 +93,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: filer, Bots: accounts,
-		Acting: a.acting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	a.server = &http.Server{Handler: a.routes(filer), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
@@ -165,13 +160,26 @@ func (a *App) close() error {
 	return err
 }
 
-// acting reports whether a chat is switched on. One that nobody switched on is
-// watched (DESIGN invariant 8).
-func (a *App) acting(id chat.ID) bool {
-	if on, named := a.c.Chats[id]; named {
-		return on
+// loopback refuses an address that other machines could reach: the console has
+// no sign-in yet.
+func loopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("listen %q: write host:port, such as 127.0.0.1:8420", addr)
 	}
-	return a.practice != nil && id.Account == a.practice.Account() && a.c.NewRoomsAct
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("listen %q would open the console to other machines, and it has no sign-in yet: use 127.0.0.1", addr)
+	}
+	return nil
+}
+
+// setting is what the configuration says of a chat. One that nobody switched
+// on is watched (DESIGN invariant 8).
+func (a *App) setting(id chat.ID) engine.Setting {
+	if set, named := a.c.Chats[id]; named {
+		return set
+	}
+	return engine.Setting{Acting: a.practice != nil && id.Account == a.practice.Account() && a.c.NewRoomsAct}
 }
 
 func (a *App) changed(id chat.ID) {

@@ -93,7 +93,8 @@ Try it: chaperone demo`,
 	root.PersistentFlags().String("log-format", "text", "how the log is written: text or json, one object a line")
 	root.PersistentFlags().String("log-level", "info", "how much is logged: debug, info, warn or error")
 	root.AddCommand(
-		demoCommand(app.New), runCommand(app.New), rulesCommand(), versionCommand(),
+		demoCommand(app.New), runCommand(app.New), initCommand(), checkCommand(), doctorCommand(), explainCommand(),
+		rulesCommand(), versionCommand(),
 	)
 	return root
 }

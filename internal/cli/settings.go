@@ -6,13 +6,14 @@ import (
 	"chaperone/config"
 	"chaperone/internal/app"
 	"chaperone/internal/chat"
+	"chaperone/internal/engine"
 )
 
 // fromFile turns a configuration into what an app is made from.
 func fromFile(f *config.File) (app.Config, error) {
 	c := app.Config{
 		Data: f.Data, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
-		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Policies: f.Policies, Chats: map[chat.ID]bool{},
+		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
 		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
 	}
 	if f.Contact.Name != "" {
@@ -22,7 +23,7 @@ func fromFile(f *config.File) (app.Config, error) {
 		}
 	}
 	for _, ch := range f.Chats {
-		c.Chats[ch.Name()] = ch.Mode == config.Act
+		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind}
 	}
 	if !c.Practice {
 		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")

@@ -221,12 +221,19 @@ type Options struct {
 	Viewer  prompt.Viewer
 	Filer   record.Filer
 	Bots    []bots.Bot
-	Acting  func(chat.ID) bool // whether a chat is switched on, rather than watched
-	Notice  string             // what is posted in a chat before anything is read there
+	Setting func(chat.ID) Setting
+	Notice  string // what is posted in a chat before anything is read there
 	Now     func() time.Time
 	NewID   func(time.Time) string // a new, unguessable record or prompt number
 	Changed func(chat.ID)          // told after something about a chat was stored
 	Log     *slog.Logger
+}
+
+// Setting is what an administrator has set for a chat. The zero value watches,
+// and takes the kind that the platform gives.
+type Setting struct {
+	Acting bool // switched on, rather than watched (DESIGN invariant 8)
+	Kind   chat.Kind
 }
 
 // Engine runs the path.

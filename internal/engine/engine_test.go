@@ -97,7 +97,7 @@ type house struct {
 	shift func(time.Duration)
 }
 
-func start(t *testing.T, bot *faulty) *house {
+func start(t testing.TB, bot *faulty) *house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	st, err := store.Open(t.Context(), dir, dir+".key")
@@ -139,7 +139,7 @@ func start(t *testing.T, bot *faulty) *house {
 	ids := 0
 	h.Engine = engine.New(engine.Options{
 		Store: st, Scanner: set, Packs: []policy.Pack{pack}, Filer: filer, Bots: []bots.Bot{bot},
-		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Acting: func(chat.ID) bool { return true }, Notice: "notice", Now: h.now,
+		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Notice: "notice", Now: h.now,
 		NewID: func(now time.Time) string {
 			mu.Lock()
 			defer mu.Unlock()

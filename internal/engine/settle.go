@@ -75,6 +75,9 @@ func (e *Engine) settle(ctx context.Context, r *room) (more bool, wait time.Dura
 		return false, 0, err
 	}
 	failpoint.Hit("settle.loaded")
+	if k := e.o.Setting(r.id).Kind; k.Valid() {
+		load.Chat.Kind = k
+	}
 	if err := e.warm(ctx, r); err != nil {
 		return false, 0, err
 	}
@@ -243,7 +246,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	b.room.recent = append(b.room.recent, Said{Member: ev.Member, At: b.now, Text: ev.Text})
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
 	d := policy.Decide(b.e.o.Packs, policy.Situation{
-		Chat: b.load.Chat.Kind, Watching: !b.e.o.Acting(b.room.id), Findings: found,
+		Chat: b.load.Chat.Kind, Watching: !b.e.o.Setting(b.room.id).Acting, Findings: found,
 	})
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,

@@ -65,6 +65,11 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.home.fresh {
+		if err := os.WriteFile(path, nil, 0o600); err != nil { // so that it is nobody else's to read
+			return err
+		}
+	}
 	db, err := s.openDB(path)
 	if err != nil {
 		return err

@@ -1,0 +1,47 @@
+# Every command that people and CI use. Figures come from bench, quality and soak.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS := -s -w -X chaperone/internal/cli.version=$(VERSION)
+
+.PHONY: build demo test race lint bench quality fuzz soak check clean
+
+build: ## one static binary, bin/chaperone
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/chaperone ./cmd/chaperone
+
+demo: build ## start Chaperone on the practice chat and print its address
+	./bin/chaperone demo
+
+test: ## all tests; those that need Chromium or PostgreSQL say so where it is missing
+	$(GO) test -timeout 10m ./...
+
+race: ## the tests that run things side by side, with the race detector
+	$(GO) test -race -timeout 15m ./bots/... ./internal/engine ./internal/store ./internal/detect
+
+lint: ## formatting and vet
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags failpoint ./...
+
+bench: build ## figures, side by side in one run
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/chaperone
+	$(GO) test -run '^$$' -bench . -timeout 60m ./internal/detect ./internal/engine ./internal/exports
+
+quality: ## how well the rules find, by category
+	$(GO) test -run TestQuality -count=1 -v ./internal/detect
+
+fuzz: ## every parser, for a while each (FUZZTIME=30s)
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+			echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; \
+		done; \
+	done
+
+soak: ## the long form of the tests that have one
+	CHAPERONE_SOAK=1 $(GO) test -timeout 6h -count=1 -v -run 'Crash|Soak' ./cmd/chaperone ./internal/...
+
+check: lint build ## all that CI runs beside the tests
+	./bin/chaperone rules test
+	$(GO) mod verify >/dev/null
+
+clean:
+	rm -rf bin
