@@ -174,12 +174,24 @@ func (g *game) step() error {
 		g.restart(g.r.IntN(len(g.sweepers)))
 	case k < 94:
 		g.post()
-	case k < 99:
+	case k < 96:
 		g.now = g.now.Add(time.Duration(g.r.Int64N(int64(5 * time.Second))))
+	case k < 99:
+		g.nearDeadline()
 	default:
 		g.now = g.now.Add(time.Duration(g.r.Int64N(int64(2 * hold.Longest))))
 	}
 	return nil
+}
+
+// nearDeadline moves time to where a sweeper and a placer, whose clocks differ,
+// may disagree whether a fence has ended.
+func (g *game) nearDeadline() {
+	s := g.sweepers[g.r.IntN(len(g.sweepers))]
+	near := s.fence.Deadline.Add(time.Duration(g.r.Int64N(int64(2*skew))) - skew)
+	if near.After(g.now) {
+		g.now = near
+	}
 }
 
 // sweep lets a sweeper take its next step: choose and fence, call, store.
