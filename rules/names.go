@@ -52,11 +52,26 @@ func capitalised(w string) bool { return len(w) > 1 && w[0] >= 'A' && w[0] <= 'Z
 // IsGivenName says whether a capitalised word is a given name and nothing
 // else that people write.
 func IsGivenName(w string) bool {
-	if !capitalised(w) || len(w) < 3 || len(w) > 24 || w[1] >= 'A' && w[1] <= 'Z' {
+	if !capitalised(w) || len(w) < 3 || len(w) > 24 || strings.ToLower(w[1:]) != w[1:] {
 		return false
 	}
 	low := lowerWord(w, make([]byte, 0, 24))
 	return inList(givenNames, low) && !inList(ordinaryWords, low)
+}
+
+// MaybeName says whether two neighbouring words may be a person's name that
+// no list holds: both capitalised, neither an ordinary word nor part of a
+// place's name.
+func MaybeName(first, last string) bool {
+	for _, w := range [...]string{first, last} {
+		if len(w) < 3 || len(w) > 24 || !capitalised(w) || strings.ToLower(w[1:]) != w[1:] || placeWord(w) || day(w) {
+			return false
+		}
+		if inList(ordinaryWords, lowerWord(w, make([]byte, 0, 24))) {
+			return false
+		}
+	}
+	return true
 }
 
 // part sorts one word of a possible name.

@@ -156,11 +156,13 @@ func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) 
 	return signal, distance, ok
 }
 
-// givenName looks for a given name alone in the sentence of c: no finding, but
-// enough to make what is said there about somebody.
+// givenName looks for a given name alone in the sentence of c, or for two
+// words that may be a name: no finding, but enough to make what is said there
+// about somebody.
 func (sc *scorer) givenName(c candidate) bool {
 	text := sc.v.text
 	lo, hi := sentence(text, c.start, c.end)
+	last, lastEnd := "", -2
 	for i := lo; i < hi; {
 		if !isWordByte(text[i]) {
 			i++
@@ -171,9 +173,12 @@ func (sc *scorer) givenName(c candidate) bool {
 			j++
 		}
 		word := strings.TrimSuffix(text[i:j], "'s")
-		if (j <= c.start || i >= c.end) && rules.IsGivenName(word) && !inMarkup(text, i) {
-			return true
+		if (j <= c.start || i >= c.end) && !inMarkup(text, i) {
+			if rules.IsGivenName(word) || lastEnd == i-1 && rules.MaybeName(last, word) {
+				return true
+			}
 		}
+		last, lastEnd = word, j
 		i = j
 	}
 	return false
