@@ -137,6 +137,7 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 	if bot == nil {
 		return e.finish(ctx, *a, Unsupported, "")
 	}
+	began := a.Version // what an earlier attempt may have shown
 	ef, needed, err := e.render(ctx, a)
 	if err != nil {
 		return err
@@ -154,6 +155,7 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 			return err
 		}
 		if sent {
+			a.Version = began
 			return e.finish(ctx, *a, Done, made)
 		}
 	}
@@ -196,7 +198,7 @@ func ended(err error) (Outcome, bool) {
 
 // render turns an action into what the platform is to do now. A prompt is
 // rendered as it stands at this moment; one that has ended before anybody saw
-// it needs no showing.
+// it needs no showing, nor does one of which everything has been shown.
 func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, error) {
 	ef := bots.Effect{Key: a.Key, Kind: bots.Kind(a.Kind), Chat: a.Chat, Member: a.Member, Message: a.Message}
 	switch ef.Kind {
@@ -209,6 +211,9 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 		}
 		if !sh.Waiting() && (ef.Kind == bots.Remind || (ef.Kind == bots.Whisper && !a.Started)) {
 			return ef, false, nil
+		}
+		if ef.Kind == bots.Revise && sh.Shown >= sh.Version {
+			return ef, false, nil // a reminder came first
 		}
 		a.Version = sh.Version
 		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
