@@ -31,7 +31,8 @@ const markupReach = 300
 // spread says whether a value is written spread out: over lines, with symbols
 // between, with gaps of two and more, or in many small groups.
 func spread(value string) bool {
-	groups, gap, taken := 1, 0, 0
+	groups, gap, taken, digits := 1, 0, 0, 0
+	odd := false
 	value = strings.Trim(value, " .,-/_()!?;:*")
 	for i := 0; i < len(value); i++ {
 		c := value[i]
@@ -41,13 +42,15 @@ func spread(value string) bool {
 				groups++
 			}
 			gap, taken = 0, taken+1
-		case c == '\n' || c == otherSymbol:
-			return true
-		case strings.IndexByte(" .,-/_()", c) >= 0:
-			if gap++; gap > 2 {
-				return true
+			if c <= '9' && c >= '0' {
+				digits++
 			}
+		case c == '\n' || c == otherSymbol:
+			odd = true
+		case strings.IndexByte(" .,-/_()", c) >= 0:
+			gap++
+			odd = odd || gap > 2
 		}
 	}
-	return groups > 6 && taken < 2*groups
+	return digits >= 4 && (odd || groups > 6 && taken < 2*groups)
 }

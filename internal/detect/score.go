@@ -29,7 +29,7 @@ type scored struct {
 
 // weigh turns candidates into findings: rules that need only words first,
 // then those that lean on findings of others; then one finding for a place.
-func (sc *scorer) weigh(found []candidate) []rules.Finding {
+func (sc *scorer) weigh(found []candidate) []finding {
 	return sc.findings(sc.resolve(sc.scoreAll(found)))
 }
 
@@ -251,26 +251,28 @@ func (sc *scorer) resolve(all []scored) []scored {
 	return kept
 }
 
-func (sc *scorer) findings(kept []scored) []rules.Finding {
-	out := make([]rules.Finding, 0, len(kept))
+// finding is a finding with its place in the view it was found in.
+type finding struct {
+	rules.Finding
+	start, end int
+	whole      bool
+}
+
+func (sc *scorer) findings(kept []scored) []finding {
+	out := make([]finding, 0, len(kept))
 	for _, k := range kept {
 		r := &sc.set.rules[k.rule]
-		f := rules.Finding{Rule: r.ID, Category: r.Category, Confidence: k.confidence, Severity: r.Severity,
-			Class: r.Class, Mask: mask(r.Rule, sc.v.text[k.start:k.end]), Because: k.because}
+		f := finding{start: k.start, end: k.end, whole: r.Whole, Finding: rules.Finding{
+			Rule: r.ID, Category: r.Category, Confidence: k.confidence, Severity: r.Severity,
+			Class: r.Class, Mask: mask(r.Rule, sc.v.text[k.start:k.end]), Because: k.because,
+		}}
 		f.Start, f.End = sc.v.original(k.start, k.end)
 		if r.Whole {
-			f.Start, f.End = 0, sc.length()
+			f.Start, f.End = 0, sc.v.length()
 		}
 		out = append(out, f)
 	}
 	return out
-}
-
-func (sc *scorer) length() int {
-	if sc.v.from == nil {
-		return len(sc.v.text)
-	}
-	return sc.v.size
 }
 
 // mask names the kind of thing, and at most the last two characters of a

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,6 +34,9 @@ type Set struct {
 	scratch  sync.Pool // *scratch
 }
 
+// noRule marks the pattern that belongs to no rule.
+const noRule = -1
+
 // unionStates bounds the memory of the automaton of all rules.
 const unionStates = 1 << 15
 
@@ -41,6 +45,8 @@ type scratch struct {
 	hits  []hit
 	next  []int32 // per pattern, the first place where a match may still begin
 	found []candidate
+
+	spelled [][2]int // runs of digits in words
 }
 
 // compiled is one rule, ready to use.
@@ -99,6 +105,11 @@ func build(list []rules.Rule) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	words, prog, err := compilePattern(spelledPattern, noRule)
+	if err != nil {
+		return nil, fmt.Errorf("the pattern for digits in words: %w", err)
+	}
+	s.patterns, progs = append(s.patterns, words), append(progs, prog)
 	s.union = newAutomaton(progs, true, unionStates)
 	s.scratch.New = func() any { return &scratch{next: make([]int32, len(s.patterns))} }
 	return s, nil
@@ -130,14 +141,66 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 	v := normalise(text)
 	w := s.scratch.Get().(*scratch)
 	defer s.scratch.Put(w)
-	if err := s.candidates(ctx, &v, w); err != nil {
+	found, err := s.read(ctx, &v, w, c)
+	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
-	if len(w.found) == 0 {
-		return nil, nil
+	if len(w.spelled) > 0 {
+		sv, digits := spelled(&v, w.spelled)
+		more, err := s.read(ctx, &sv, w, c)
+		if err != nil {
+			return nil, fmt.Errorf("scan: %w", err)
+		}
+		found = merge(found, more, func(f finding) bool {
+			return slices.ContainsFunc(digits, func(d [2]int) bool { return f.start < d[1] && d[0] < f.end })
+		})
 	}
-	sc := scorer{set: s, v: &v, before: c.Before}
+	if len(c.Before) > 0 {
+		if jv, cut, ok := joined(c.Before[len(c.Before)-1], &v); ok {
+			more, err := s.read(ctx, &jv, w, c)
+			if err != nil {
+				return nil, fmt.Errorf("scan: %w", err)
+			}
+			found = merge(found, more, func(f finding) bool { return f.start < cut && cut < f.end })
+		}
+	}
+	return reports(found), nil
+}
+
+// read finds and weighs everything in one view of a text.
+func (s *Set) read(ctx context.Context, v *view, w *scratch, c Context) ([]finding, error) {
+	if err := s.candidates(ctx, v, w); err != nil || len(w.found) == 0 {
+		return nil, err
+	}
+	sc := scorer{set: s, v: v, before: c.Before}
 	return sc.weigh(w.found), nil
+}
+
+// merge adds to found those of another view that count there and lie where
+// nothing surer was found.
+func merge(found, more []finding, counts func(finding) bool) []finding {
+	for _, m := range more {
+		if !counts(m) || m.whole {
+			continue
+		}
+		if !slices.ContainsFunc(found, func(f finding) bool {
+			return !f.whole && f.Start < m.End && m.Start < f.End && f.Confidence >= m.Confidence
+		}) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+func reports(found []finding) []rules.Finding {
+	if len(found) == 0 {
+		return nil
+	}
+	out := make([]rules.Finding, len(found))
+	for i := range found {
+		out[i] = found[i].Finding
+	}
+	return out
 }
 
 // candidate gives the longest match from start whose value is accepted. A
@@ -207,7 +270,7 @@ type candidate struct {
 // place where a pattern may end, the pattern's own automaton looks for where
 // it begins; each beginning is tried once.
 func (s *Set) candidates(ctx context.Context, v *view, w *scratch) error {
-	w.found, w.hits = w.found[:0], w.hits[:0]
+	w.found, w.hits, w.spelled = w.found[:0], w.hits[:0], w.spelled[:0]
 	var err error
 	w.hits, err = s.union.hits(v.text, w.hits, ctx.Err)
 	if err != nil || len(w.hits) == 0 {
@@ -234,6 +297,11 @@ func (s *Set) locate(v *view, h hit, w *scratch) {
 		}
 		stop := p.whole.get().longest(v.text, start, min(start+p.most, len(v.text)))
 		if stop <= start {
+			continue
+		}
+		if p.rule == noRule {
+			w.spelled = append(w.spelled, [2]int{start, stop})
+			start = stop - 1
 			continue
 		}
 		if c, ok := s.candidate(v, p, start, stop); ok {

@@ -56,7 +56,7 @@ func TestLogisticsIsSilent(t *testing.T) {
 
 func TestFindingSaysWhereAndWhyWithoutTheValue(t *testing.T) {
 	set := builtin(t)
-	text := "Mae’r claf: NHS number 999 000 0123 – thanks"
+	text := "Mae’r rhif: NHS number 999 000 0123 – thanks"
 	found := scan(t, set, text, detect.Context{})
 	if len(found) != 1 {
 		t.Fatalf("found %d things, want 1", len(found))

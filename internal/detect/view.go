@@ -25,6 +25,14 @@ func (v *view) original(start, end int) (int, int) {
 	return int(v.from[start]), int(v.to[end-1])
 }
 
+// length is the length of the original text.
+func (v *view) length() int {
+	if v.from == nil {
+		return len(v.text)
+	}
+	return v.size
+}
+
 // Stand-ins for what has no ASCII reading. Neither is a word character.
 const (
 	otherSymbol = 0x1a
