@@ -94,7 +94,7 @@ Try it: chaperone demo`,
 	root.PersistentFlags().String("log-level", "info", "how much is logged: debug, info, warn or error")
 	root.AddCommand(
 		demoCommand(app.New), runCommand(app.New), initCommand(), checkCommand(), doctorCommand(), explainCommand(),
-		rulesCommand(), versionCommand(),
+		scanCommand(), rulesCommand(), auditCommand(), versionCommand(),
 	)
 	return root
 }
