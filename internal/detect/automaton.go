@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unicode"
 )
 
 // automaton runs one or many patterns over bytes at the cost of one table
@@ -23,6 +24,8 @@ type automaton struct {
 	example  []byte // one byte of each class
 	shift    uint   // log2 of the row length
 	most     int    // states before the memory is dropped and begun anew
+
+	fresh [4][]begin // by the kind of byte before and the class of the next
 
 	mu    sync.Mutex
 	cur   atomic.Pointer[memory]
@@ -89,6 +92,9 @@ func newAutomaton(progs []*syntax.Prog, floating bool, most int) *automaton {
 	}
 	a.classify()
 	a.build.seen = make([]uint32, len(a.insts))
+	if floating {
+		a.prepareStarts()
+	}
 	a.cur.Store(a.newMemory(min(64, most)))
 	return a
 }
@@ -102,16 +108,41 @@ func (a *automaton) add(p *syntax.Prog, pattern uint16) {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			x.op, x.arg = syntax.InstAlt, base+in.Arg
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			x.op = syntax.InstRune
-			for c := range rune(128) {
-				if in.MatchRune(c) {
-					x.set[c>>6] |= 1 << (c & 63)
-				}
-			}
+			x.op, x.set = syntax.InstRune, asciiOf(in)
 		}
 		a.insts = append(a.insts, x)
 	}
 	a.starts = append(a.starts, base+uint32(p.Start))
+}
+
+// asciiOf gives the ASCII bytes that an instruction takes.
+func asciiOf(in *syntax.Inst) (set [2]uint64) {
+	put := func(c rune) {
+		if c < 128 {
+			set[c>>6] |= 1 << (c & 63)
+		}
+	}
+	switch {
+	case in.Op == syntax.InstRuneAny || in.Op == syntax.InstRuneAnyNotNL:
+		set = [2]uint64{^uint64(0), ^uint64(0)}
+		if in.Op == syntax.InstRuneAnyNotNL {
+			set[0] &^= 1 << '\n'
+		}
+	case len(in.Rune) == 1:
+		put(in.Rune[0])
+		if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
+			for r := unicode.SimpleFold(in.Rune[0]); r != in.Rune[0]; r = unicode.SimpleFold(r) {
+				put(r)
+			}
+		}
+	default:
+		for i := 0; i+1 < len(in.Rune); i += 2 {
+			for c := in.Rune[i]; c <= min(in.Rune[i+1], 127); c++ {
+				put(c)
+			}
+		}
+	}
+	return set
 }
 
 // classify puts bytes that no instruction and no boundary tells apart into one
@@ -152,6 +183,37 @@ func (a *automaton) classify() {
 	}
 	for 1<<a.shift < len(a.example) {
 		a.shift++
+	}
+}
+
+// begin is what beginning anew at one place adds: where the patterns go on
+// that begin with a byte of the class, and those that match nothing at all.
+type begin struct{ out []uint32 }
+
+// prepareStarts works out, once, what beginning anew adds at each kind of
+// place, so that making a state need not look at every pattern.
+func (a *automaton) prepareStarts() {
+	b := &a.build
+	for prev := range prevKind(4) {
+		a.fresh[prev] = make([]begin, len(a.example))
+		for class, c := range a.example {
+			a.closure(b, a.starts, flags(prev, kindOf(c)))
+			a.outs(b, c)
+			a.fresh[prev][class].out = slices.Clone(b.out)
+		}
+	}
+}
+
+// outs leaves in b where the waiting instructions go on that take c.
+func (a *automaton) outs(b *builder, c byte) {
+	b.round++
+	b.out = b.out[:0]
+	for _, pc := range b.takes {
+		in := &a.insts[pc]
+		if in.takes(c) && b.seen[in.out] != b.round {
+			b.seen[in.out] = b.round
+			b.out = append(b.out, in.out)
+		}
 	}
 }
 
@@ -264,13 +326,13 @@ func (a *automaton) grow(old *memory) *memory {
 func (a *automaton) advance(b *builder, pcs []uint32, prev prevKind, c byte) *state {
 	kind := kindOf(c)
 	a.closure(b, pcs, flags(prev, kind))
-	b.round++
-	b.out = b.out[:0]
-	for _, pc := range b.takes {
-		in := &a.insts[pc]
-		if in.takes(c) && b.seen[in.out] != b.round {
-			b.seen[in.out] = b.round
-			b.out = append(b.out, in.out)
+	a.outs(b, c)
+	if a.floating {
+		for _, pc := range a.fresh[prev][a.class[c]].out {
+			if b.seen[pc] != b.round {
+				b.seen[pc] = b.round
+				b.out = append(b.out, pc)
+			}
 		}
 	}
 	slices.Sort(b.out)
@@ -291,11 +353,6 @@ func (a *automaton) closure(b *builder, pcs []uint32, flags syntax.EmptyOp) {
 	}
 	for _, pc := range pcs {
 		visit(pc)
-	}
-	if a.floating {
-		for _, pc := range a.starts {
-			visit(pc)
-		}
 	}
 	for len(b.stack) > 0 {
 		pc := b.stack[len(b.stack)-1]

@@ -34,7 +34,8 @@ func (s *Set) hits(rule int, text string) bool {
 	v := normalise(text)
 	w := s.scratch.Get().(*scratch)
 	defer s.scratch.Put(w)
-	if s.candidates(context.Background(), &v, w) != nil {
+	w.found = w.found[:0]
+	if s.candidates(context.Background(), &s.loud, &v, w) != nil || s.candidates(context.Background(), &s.quiet, &v, w) != nil {
 		return false
 	}
 	sc := scorer{set: s, v: &v}
@@ -58,7 +59,7 @@ func (s *Set) finds(rule int, text string) bool {
 }
 
 func (s *Set) reported(text string) []rules.Finding {
-	found, err := s.Scan(context.Background(), text, Context{})
+	found, err := s.Scan(context.Background(), text, Context{All: true})
 	if err != nil {
 		return nil
 	}

@@ -17,15 +17,42 @@ type scorer struct {
 	before []string
 
 	beforeRead  bool
-	beforeFound []string
+	beforeFound []int // rules
 }
 
-// scored is a candidate with its weight.
+// scored is a candidate with its weight, and what weighed. The words for it
+// are made only for what is given back.
 type scored struct {
 	candidate
 	confidence float64
-	because    []string
+	signs
 }
+
+// signs are what spoke for and against a candidate.
+type signs struct {
+	spread, shouting bool
+	near             signal
+	also             string
+	against          string
+	never            string
+}
+
+// signal is the thing in reach that makes a candidate likely.
+type signal struct {
+	kind  signalKind
+	shown string // the rule's own word, or the title of another rule
+}
+
+type signalKind uint8
+
+const (
+	noSignal signalKind = iota
+	wordNear
+	wordBefore
+	findingNear
+	findingBefore
+	givenNameNear
+)
 
 // weigh turns candidates into findings: rules that need only words first,
 // then those that lean on findings of others; then one finding for a place.
@@ -33,62 +60,119 @@ func (sc *scorer) weigh(found []candidate) []finding {
 	return sc.findings(sc.resolve(sc.scoreAll(found)))
 }
 
+// floor is the confidence under which a candidate is not given back at all.
+const floor = 0.2
+
 func (sc *scorer) scoreAll(found []candidate) []scored {
-	first := make([]scored, 0, len(found))
+	all := make([]scored, 0, 8)
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) == 0 {
-			first = append(first, sc.score(c, nil))
+			all = sc.keep(all, sc.score(c, nil))
 		}
 	}
-	all := first
+	others := all
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) > 0 {
-			all = append(all, sc.score(c, first))
+			all = sc.keep(all, sc.score(c, others))
 		}
 	}
 	return all
 }
 
+func (sc *scorer) keep(all []scored, s scored) []scored {
+	if s.confidence < floor {
+		return all
+	}
+	return append(all, s)
+}
+
 func (sc *scorer) score(c candidate, others []scored) scored {
 	r := &sc.set.rules[c.rule]
+	text := sc.v.text
 	out := scored{candidate: c, confidence: r.Context.Alone}
-	out.because = append(out.because, "it has the form of "+article(r.Title))
-	if r.Validate != "" && spread(sc.v.text[c.start:c.end]) {
+	if r.Validate != "" && spread(text[c.start:c.end]) {
 		out.confidence *= 0.5
-		out.because = append(out.because, "it is written spread out")
+		out.spread = true
 	}
-	if r.check.Says != "" {
-		out.because = append(out.because, r.check.Says)
-	}
-	if r.isMarking() && shouting(sc.v.text, c) {
+	if r.isMarking() && shouting(text, c) {
 		out.confidence *= 0.5
-		out.because = append(out.because, "everything around it is in capitals too")
+		out.shouting = true
 	}
-	lo, hi := sc.reach(r.Context.Reach, c)
-	signal, distance, near := r.words.nearest(sc.v.text, lo, hi, c.start, c.end)
-	if near {
-		signal = fmt.Sprintf("%q is near it", signal)
-	} else if signal, distance, near = sc.beside(r, c, others, lo, hi); !near {
-		signal, near = sc.earlier(r)
-		distance = len(sc.v.text)
+	distance := len(text)
+	if r.Context.With > out.confidence {
+		out.near, distance = sc.signal(r, c, others)
 	}
-	if near && len(r.Context.Also) > 0 {
-		var also string
-		also, _, near = r.also.nearest(sc.v.text, lo, hi, c.start, c.end)
-		signal += fmt.Sprintf(", and %q", also)
+	if out.near.kind != noSignal && r.also.size > 0 {
+		lo, hi := sc.reach(r.Context.Reach, c)
+		var ok bool
+		if out.also, _, ok = r.also.nearest(text, lo, hi, c.start, c.end); !ok {
+			out.near = signal{}
+		}
 	}
-	if near && r.Context.With > out.confidence {
+	if out.near.kind != noSignal {
 		out.confidence = r.Context.With
-		out.because = append(out.because, signal)
 	}
-	slo, shi := sentence(sc.v.text, c.start, c.end)
-	if w, d, ok := r.against.nearest(sc.v.text, slo, shi, c.start, c.end); ok && (!near || d < distance) {
+	if out.confidence < floor || r.against.size+r.never.size == 0 {
+		return out
+	}
+	lo, hi := sentence(text, c.start, c.end)
+	if w, d, ok := r.against.nearest(text, lo, hi, c.start, c.end); ok && (out.near.kind == noSignal || d < distance) {
 		out.confidence *= 0.4
-		out.because = append(out.because, fmt.Sprintf("%q speaks against it", w))
+		out.against = w
 	}
-	if w, _, ok := r.never.nearest(sc.v.text, slo, shi, slo, slo); ok {
+	if w, _, ok := r.never.nearest(text, lo, hi, lo, lo); ok {
 		out.confidence = min(out.confidence, 0.1)
-		out.because = append(out.because, fmt.Sprintf("%q rules it out", w))
+		out.never = w
+	}
+	return out
+}
+
+// signal looks for the nearest thing in reach that makes c likely.
+func (sc *scorer) signal(r *compiled, c candidate, others []scored) (signal, int) {
+	lo, hi := sc.reach(r.Context.Reach, c)
+	if w, d, ok := r.words.nearest(sc.v.text, lo, hi, c.start, c.end); ok {
+		return signal{wordNear, w}, d
+	}
+	if s, d := sc.beside(r, c, others, lo, hi); s.kind != noSignal {
+		return s, d
+	}
+	return sc.earlier(r), len(sc.v.text)
+}
+
+// because says in words what weighed.
+func (sc *scorer) because(k scored) []string {
+	r := &sc.set.rules[k.rule]
+	out := []string{"it has the form of " + article(r.Title)}
+	add := func(format, word string) { out = append(out, fmt.Sprintf(format, word)) }
+	if r.check.Says != "" {
+		out = append(out, r.check.Says)
+	}
+	switch k.near.kind {
+	case wordNear:
+		add("%q is near it", k.near.shown)
+	case wordBefore:
+		add("%q is in the sender's message before", k.near.shown)
+	case findingNear:
+		add("%s is with it", article(k.near.shown))
+	case findingBefore:
+		add("%s is in the sender's message before", article(k.near.shown))
+	case givenNameNear:
+		out = append(out, "a name is with it")
+	}
+	if k.also != "" {
+		add("%q is there too", k.also)
+	}
+	if k.spread {
+		out = append(out, "it is written spread out")
+	}
+	if k.shouting {
+		out = append(out, "everything around it is in capitals too")
+	}
+	if k.against != "" {
+		add("%q speaks against it", k.against)
+	}
+	if k.never != "" {
+		add("%q rules it out", k.never)
 	}
 	return out
 }
@@ -136,24 +220,26 @@ func (sc *scorer) reach(reach rules.Reach, c candidate) (int, int) {
 const signalAt = 0.4
 
 // beside looks for a finding of a category that the rule leans on.
-func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) (signal string, distance int, ok bool) {
+func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) (signal, int) {
 	if len(r.Context.Findings) == 0 {
-		return "", 0, false
+		return signal{}, 0
 	}
+	var near signal
+	distance := 0
 	for _, o := range others {
 		or := &sc.set.rules[o.rule]
 		apart := max(c.start-o.end, o.start-c.end)
 		if apart < 0 || o.confidence < signalAt || o.start < lo || o.end > hi || !slices.Contains(r.Context.Findings, or.Category) {
 			continue
 		}
-		if !ok || apart < distance {
-			signal, distance, ok = article(or.Title)+" is with it", apart, true
+		if near.kind == noSignal || apart < distance {
+			near, distance = signal{findingNear, or.Title}, apart
 		}
 	}
-	if !ok && slices.Contains(r.Context.Findings, "person_name") && sc.givenName(c) {
-		return "a given name is with it", 0, true
+	if near.kind == noSignal && slices.Contains(r.Context.Findings, "person_name") && sc.givenName(c) {
+		return signal{kind: givenNameNear}, 0
 	}
-	return signal, distance, ok
+	return near, distance
 }
 
 // givenName looks for a given name alone in the sentence of c, or for two
@@ -185,30 +271,30 @@ func (sc *scorer) givenName(c candidate) bool {
 }
 
 // earlier looks for the rule's signals in the sender's messages before.
-func (sc *scorer) earlier(r *compiled) (string, bool) {
+func (sc *scorer) earlier(r *compiled) signal {
 	if r.Context.Reach != rules.Sender {
-		return "", false
+		return signal{}
 	}
 	for i := len(sc.before) - 1; i >= 0; i-- {
 		v := normalise(sc.before[i])
 		if w, _, ok := r.words.nearest(v.text, 0, len(v.text), len(v.text), len(v.text)); ok {
-			return fmt.Sprintf("%q is in the sender's message before", w), true
+			return signal{wordBefore, w}
 		}
 	}
 	if len(r.Context.Findings) == 0 {
-		return "", false
+		return signal{}
 	}
-	for _, c := range sc.foundBefore() {
-		if slices.Contains(r.Context.Findings, c) {
-			return strings.ReplaceAll(c, "_", " ") + " is in the sender's message before", true
+	for _, o := range sc.foundBefore() {
+		if or := &sc.set.rules[o]; slices.Contains(r.Context.Findings, or.Category) {
+			return signal{findingBefore, or.Title}
 		}
 	}
-	return "", false
+	return signal{}
 }
 
-// foundBefore gives the categories of what the sender's messages before hold,
-// found once for a message.
-func (sc *scorer) foundBefore() []string {
+// foundBefore gives the rules that found something in the sender's messages
+// before, looked for once for a message.
+func (sc *scorer) foundBefore() []int {
 	if sc.beforeRead {
 		return sc.beforeFound
 	}
@@ -216,11 +302,12 @@ func (sc *scorer) foundBefore() []string {
 	for _, text := range sc.before {
 		v := normalise(text)
 		w := sc.set.scratch.Get().(*scratch)
-		if sc.set.candidates(context.Background(), &v, w) == nil {
+		w.found = w.found[:0]
+		if sc.set.candidates(context.Background(), &sc.set.loud, &v, w) == nil {
 			inner := scorer{set: sc.set, v: &v}
-			for _, f := range inner.weigh(w.found) {
-				if f.Confidence >= signalAt {
-					sc.beforeFound = append(sc.beforeFound, f.Category)
+			for _, k := range inner.scoreAll(w.found) {
+				if k.confidence >= signalAt {
+					sc.beforeFound = append(sc.beforeFound, k.rule)
 				}
 			}
 		}
@@ -264,7 +351,7 @@ func (sc *scorer) findings(kept []scored) []finding {
 		r := &sc.set.rules[k.rule]
 		f := finding{start: k.start, end: k.end, whole: r.Whole, Finding: rules.Finding{
 			Rule: r.ID, Category: r.Category, Confidence: k.confidence, Severity: r.Severity,
-			Class: r.Class, Mask: mask(r.Rule, sc.v.text[k.start:k.end]), Because: k.because,
+			Class: r.Class, Mask: mask(r.Rule, sc.v.text[k.start:k.end]), Because: sc.because(k),
 		}}
 		f.Start, f.End = sc.v.original(k.start, k.end)
 		if r.Whole {

@@ -23,15 +23,22 @@ import (
 type Context struct {
 	Before []string // earlier messages of the same sender, oldest first
 	Kind   chat.Kind
+	All    bool // give also what is known and never reported: logistics
 }
 
 // Set is a compiled set of rules. It is safe for concurrent use and never
 // changes; to use other rules, compile another set and swap it in.
 type Set struct {
-	rules    []compiled
+	rules   []compiled
+	loud    layer // everything that may be reported
+	quiet   layer // logistics, known and never reported
+	scratch sync.Pool
+}
+
+// layer is a group of patterns that are looked for together.
+type layer struct {
 	patterns []*pattern
 	union    *automaton
-	scratch  sync.Pool // *scratch
 }
 
 // noRule marks the pattern that belongs to no rule.
@@ -90,29 +97,45 @@ func build(list []rules.Rule) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	for _, r := range list {
+		s.rules = append(s.rules, compile(r))
+	}
+	faults = append(s.loud.build(list, false), s.quiet.build(list, true)...)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	room := max(len(s.loud.patterns), len(s.quiet.patterns))
+	s.scratch.New = func() any { return &scratch{next: make([]int32, room)} }
+	return s, nil
+}
+
+// build joins the patterns of the rules that are quiet, or of those that are not.
+func (l *layer) build(list []rules.Rule, quiet bool) []error {
+	var faults []error
 	var progs []*syntax.Prog
 	for i, r := range list {
-		s.rules = append(s.rules, compile(r))
+		if (r.Class == rules.Logistical) != quiet {
+			continue
+		}
 		for _, expr := range r.Patterns {
 			p, prog, err := compilePattern(expr, i)
 			if err != nil {
 				faults = append(faults, fault(r, "pattern %q: %v", expr, err))
 				continue
 			}
-			s.patterns, progs = append(s.patterns, p), append(progs, prog)
+			l.patterns, progs = append(l.patterns, p), append(progs, prog)
 		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if !quiet {
+		words, prog, err := compilePattern(spelledPattern, noRule)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("the pattern for digits in words: %w", err))
+		} else {
+			l.patterns, progs = append(l.patterns, words), append(progs, prog)
+		}
 	}
-	words, prog, err := compilePattern(spelledPattern, noRule)
-	if err != nil {
-		return nil, fmt.Errorf("the pattern for digits in words: %w", err)
-	}
-	s.patterns, progs = append(s.patterns, words), append(progs, prog)
-	s.union = newAutomaton(progs, true, unionStates)
-	s.scratch.New = func() any { return &scratch{next: make([]int32, len(s.patterns))} }
-	return s, nil
+	l.union = newAutomaton(progs, true, unionStates)
+	return faults
 }
 
 func fault(r rules.Rule, format string, args ...any) error {
@@ -145,8 +168,8 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
-	if len(w.spelled) > 0 {
-		sv, digits := spelled(&v, w.spelled)
+	if runs := slices.Clone(w.spelled); len(runs) > 0 {
+		sv, digits := spelled(&v, runs)
 		more, err := s.read(ctx, &sv, w, c)
 		if err != nil {
 			return nil, fmt.Errorf("scan: %w", err)
@@ -169,8 +192,17 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 
 // read finds and weighs everything in one view of a text.
 func (s *Set) read(ctx context.Context, v *view, w *scratch, c Context) ([]finding, error) {
-	if err := s.candidates(ctx, v, w); err != nil || len(w.found) == 0 {
+	w.found, w.spelled = w.found[:0], w.spelled[:0]
+	if err := s.candidates(ctx, &s.loud, v, w); err != nil {
 		return nil, err
+	}
+	if c.All {
+		if err := s.candidates(ctx, &s.quiet, v, w); err != nil {
+			return nil, err
+		}
+	}
+	if len(w.found) == 0 {
+		return nil, nil
 	}
 	sc := scorer{set: s, v: v, before: c.Before}
 	return sc.weigh(w.found), nil
@@ -266,13 +298,12 @@ type candidate struct {
 	start, end int // the value, in the view
 }
 
-// candidates leaves in w every match whose value passes its check. For each
+// candidates adds to w every match whose value passes its check. For each
 // place where a pattern may end, the pattern's own automaton looks for where
 // it begins; each beginning is tried once.
-func (s *Set) candidates(ctx context.Context, v *view, w *scratch) error {
-	w.found, w.hits, w.spelled = w.found[:0], w.hits[:0], w.spelled[:0]
+func (s *Set) candidates(ctx context.Context, l *layer, v *view, w *scratch) error {
 	var err error
-	w.hits, err = s.union.hits(v.text, w.hits, ctx.Err)
+	w.hits, err = l.union.hits(v.text, w.hits[:0], ctx.Err)
 	if err != nil || len(w.hits) == 0 {
 		return err
 	}
@@ -281,14 +312,14 @@ func (s *Set) candidates(ctx context.Context, v *view, w *scratch) error {
 		if n%256 == 255 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.locate(v, h, w)
+		s.locate(l, v, h, w)
 	}
 	return nil
 }
 
 // locate tries the beginnings from which the pattern of h may reach its end.
-func (s *Set) locate(v *view, h hit, w *scratch) {
-	p := s.patterns[h.pattern]
+func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
+	p := l.patterns[h.pattern]
 	end := int(h.end)
 	start := max(int(w.next[h.pattern]), end-p.most)
 	for ; start < end; start++ {

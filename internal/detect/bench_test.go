@@ -1,0 +1,43 @@
+package detect_test
+
+import (
+	"context"
+	"testing"
+
+	"chaperone/internal/detect"
+)
+
+func benchmarkScan(b *testing.B, messages []string) {
+	set := builtin(b)
+	ctx := context.Background()
+	total := 0
+	for _, m := range messages {
+		total += len(m)
+		if _, err := set.Scan(ctx, m, detect.Context{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(total / len(messages)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := set.Scan(ctx, messages[i%len(messages)], detect.Context{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkScanMixed scans messages of which some have something to find.
+func BenchmarkScanMixed(b *testing.B) { benchmarkScan(b, newCorpus(1).messages(2<<20)) }
+
+// BenchmarkScanClean scans one clean message.
+func BenchmarkScanClean(b *testing.B) {
+	benchmarkScan(b, []string{"morning all, the rota for next week is on the intranet. the pump at the lower bridge is waiting for parts, ask at reception"})
+}
+
+// BenchmarkCompile builds the set and proves every example.
+func BenchmarkCompile(b *testing.B) {
+	for range b.N {
+		builtin(b)
+	}
+}
