@@ -281,6 +281,9 @@ func (e *Engine) follow(f *Finished, sh *Shown) {
 	switch a := f.Action; bots.Kind(a.Kind) {
 	case bots.Whisper, bots.Revise, bots.Remind:
 		if f.Outcome == Done {
+			if sh.Shown == 0 {
+				sh.Begin(f.Now)
+			}
 			sh.Shown = max(sh.Shown, a.Version)
 		}
 		if bots.Kind(a.Kind) != bots.Remind {

@@ -64,6 +64,9 @@ func (e *Engine) climb(ctx context.Context, sh Shown) error {
 	}
 	now := e.o.Now()
 	s := Settlement{Chat: sh.Chat, Now: now}
+	if sh.Shown == 0 && sh.Busy {
+		sh.Begin(now) // it is still on its way to the member
+	}
 	if sh.Overdue(now) && sh.Shown > 0 {
 		s.Actions = append(s.Actions, Action{
 			Key: fmt.Sprintf("%s/%s/%d", bots.Remind, sh.ID, sh.Version), Kind: Kind(bots.Remind), Chat: sh.Chat,

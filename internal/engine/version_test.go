@@ -80,3 +80,46 @@ func TestARevisionThatShowsNothingNewIsNotSent(t *testing.T) {
 		t.Errorf("%d revisions show what the reminder has shown", n)
 	}
 }
+
+// Nobody lets a prompt lapse that was never put to them: while it cannot be
+// shown, its time does not run.
+func TestAPromptDoesNotLapseBeforeItWasShown(t *testing.T) {
+	bot := newFaulty()
+	tried, broken := 0, true
+	bot.fail = func(_ int, e bots.Effect) (bool, error) {
+		if e.Kind == bots.Whisper && broken {
+			tried++
+			return false, errors.New("the platform is down")
+		}
+		return true, nil
+	}
+	h := start(t, bot)
+	h.post("m1", "Decision: close the rest centre at 18:00 because the river is falling")
+	until(t, "the prompt was tried", func() bool { bot.mu.Lock(); defer bot.mu.Unlock(); return tried > 0 })
+	for range 20 { // days
+		h.shift(24 * time.Hour)
+		if err := h.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bot.mu.Lock()
+	broken = false
+	bot.mu.Unlock()
+	h.shift(time.Hour)
+	if err := h.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := bot.count(bots.Whisper); n != 1 {
+		t.Errorf("%d whispers after the platform came back, want 1", n)
+	}
+	if n := bot.count(bots.Remind); n != 0 {
+		t.Errorf("%d reminders of what was shown a moment ago", n)
+	}
+	h.shift(25 * time.Hour)
+	if err := h.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := bot.count(bots.Remind); n != 1 {
+		t.Errorf("%d reminders a day after it was shown, want 1", n)
+	}
+}

@@ -165,6 +165,14 @@ func (p *Prompt) ladder() ladder {
 	return ladder{remind: 24 * time.Hour, escalate: 72 * time.Hour, lapse: 14 * 24 * time.Hour}
 }
 
+// Begin starts the ladder: its time runs from when the member is first shown
+// the prompt.
+func (p *Prompt) Begin(now time.Time) {
+	if p.Waiting() && p.Reminded.IsZero() {
+		p.Due = now.Add(p.ladder().remind)
+	}
+}
+
 // Overdue moves the prompt up the ladder as far as the clock says and reports
 // whether the member is to be reminded now. A prompt reminds once. What must
 // not stay in a chat escalates; anything else lapses.
