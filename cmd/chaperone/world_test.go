@@ -318,7 +318,7 @@ func (c *crew) capture(room string) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(p promptView) bool { return slices.Contains(p.Messages, f.id) })
+	i := slices.IndexFunc(all, func(p promptView) bool { return p.Room == room && slices.Contains(p.Messages, f.id) })
 	if i < 0 {
 		return nil
 	}
