@@ -72,7 +72,7 @@ func TestLoadDirAddsOverridesAndSwitchesOff(t *testing.T) {
 		t.Error("email is still on")
 	}
 	r := find(list, "uk-nhs")
-	if r == nil || r.Severity != rules.Note || len(r.Patterns) == 0 || r.Validate != "nhs" {
+	if r == nil || r.Severity != rules.Note || len(r.Patterns) == 0 || r.Validate != "nhs-any" {
 		t.Errorf("uk-nhs should change its severity and keep the rest: %+v", r)
 	}
 }

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,35 +141,65 @@ func ssn(v string) bool {
 // lookAlikeHost: a web address whose host borrows the name of a body that
 // people trust, without being that body's own.
 func lookAlikeHost(v string) bool {
-	host := strings.ToLower(v)
+	host := v
 	if _, rest, ok := strings.Cut(host, "://"); ok {
 		host = rest
 	}
 	if i := strings.IndexAny(host, "/?#:"); i >= 0 {
 		host = host[:i]
 	}
+	var buf [64]byte
+	read := asRead(host, buf[:0])
 	for _, own := range [...]string{".gov.uk", ".nhs.uk", ".nhs.net", ".police.uk", ".ac.uk", ".sch.uk", ".mod.uk", ".parliament.uk", ".gov.wales", ".gov.scot"} {
-		if strings.HasSuffix("."+host, own) {
+		if len(host) >= len(own) && strings.EqualFold(host[len(host)-len(own):], own) || strings.EqualFold(host, own[1:]) {
 			return false
 		}
 	}
-	labels := strings.Split(host, ".")
-	flat := strings.NewReplacer("0", "o", "1", "l", "3", "e", "5", "s", "rn", "m", "vv", "w").Replace(host)
 	for _, brand := range [...]string{"royalmail", "royal-mail", "hmrc", "dvla", "gov-uk", "govuk", "gov.uk", "nhs-", "-nhs", "paypal", "microsoft", "office365", "outlook", "netflix", "amazon",
-		"apple-", "icloud", "whatsapp", "wa-", "dpd", "evri", "hermes", "fedex", "usps", "barclays", "hsbc", "lloyds", "natwest", "santander", "halifax", "monzo", "nationwide", "tvlicen", "coinbase", "facebook", "instagram", "google", "docusign", "sharepoint", "dropbox", "council-tax", "counciltax"} {
-		at := strings.Index(flat, brand)
-		if at < 0 {
-			continue
+		"apple-", "icloud", "whatsapp", "wa-", "dpd", "evri", "hermes", "fedex", "usps", "barclays", "hsbc", "lloyds", "natwest", "santander", "halifax", "monzo", "nationwide", "tvlicen", "tv-licen", "coinbase", "facebook", "instagram", "google", "docusign", "sharepoint", "dropbox", "council-tax", "counciltax"} {
+		if bytes.Contains(read, []byte(brand)) && !ownHost(host, strings.Trim(brand, "-")) {
+			return true
 		}
-		plain := strings.Trim(brand, "-")
-		for i, l := range labels { // the brand's own: its name is the whole registered label
-			if l == plain && i >= len(labels)-3 && i < len(labels)-1 {
-				return false
-			}
-		}
-		return true
 	}
 	return false
+}
+
+// ownHost says whether host is a brand's own: its name is a whole label, and
+// at most two labels (com, co.uk) come after it.
+func ownHost(host, brand string) bool {
+	labels := strings.Split(strings.ToLower(host), ".")
+	i := slices.Index(labels, brand)
+	return i >= 0 && i < len(labels)-1 && i >= len(labels)-3
+}
+
+// asRead gives a host as a hurried reader takes it: 0 for o, rn for m.
+func asRead(host string, out []byte) []byte {
+	for i := 0; i < len(host); i++ {
+		c := host[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		next := byte(0)
+		if i+1 < len(host) {
+			next = host[i+1]
+		}
+		switch {
+		case c == '0':
+			c = 'o'
+		case c == '1':
+			c = 'l'
+		case c == '3':
+			c = 'e'
+		case c == '5':
+			c = 's'
+		case c == 'r' && next == 'n':
+			c, i = 'm', i+1
+		case c == 'v' && next == 'v':
+			c, i = 'w', i+1
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // publicIP: an address that is somebody's on the internet.

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"context"
 	"sync/atomic"
 )
 
@@ -16,14 +17,13 @@ type hit struct {
 const stateBudget = 4096
 
 // hits appends to out every place where a pattern of a floating automaton
-// ends. check is called now and then with how far it has come; its error ends
-// the run.
-func (a *automaton) hits(text string, out []hit, check func() error) ([]hit, error) {
+// ends, until ctx does.
+func (a *automaton) hits(ctx context.Context, text string, out []hit) ([]hit, error) {
 	m := a.cur.Load()
 	row := a.startRow(prevNone)
 	built := 0
 	for lo := 0; lo < len(text); lo += checkEvery {
-		if err := check(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return out, err
 		}
 		hi := min(lo+checkEvery, len(text))
@@ -37,7 +37,7 @@ func (a *automaton) hits(text string, out []hit, check func() error) ([]hit, err
 			}
 			if v == 0 {
 				if built++; built > stateBudget {
-					return a.simulate(text, i, m.states[row>>a.shift].Load(), out, check)
+					return a.simulate(ctx, text, i, m.states[row>>a.shift].Load(), out)
 				}
 				m, v = a.step(m, row, class)
 				next = m.next
@@ -61,12 +61,12 @@ const checkEvery = 64 << 10
 
 // simulate reads text from i on without remembering states: slower by the
 // number of instructions that are alive, but in bounded memory.
-func (a *automaton) simulate(text string, i int, s *state, out []hit, check func() error) ([]hit, error) {
+func (a *automaton) simulate(ctx context.Context, text string, i int, s *state, out []hit) ([]hit, error) {
 	b := &builder{seen: make([]uint32, len(a.insts))}
 	pcs, prev := append([]uint32(nil), s.pcs...), s.prev
 	for ; i < len(text); i++ {
 		if i%1024 == 0 {
-			if err := check(); err != nil {
+			if err := ctx.Err(); err != nil {
 				return out, err
 			}
 		}

@@ -52,6 +52,7 @@ type scratch struct {
 	hits  []hit
 	next  []int32 // per pattern, the first place where a match may still begin
 	found []candidate
+	view  view
 
 	spelled [][2]int // runs of digits in words
 }
@@ -161,15 +162,17 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("scan: the text has %d bytes, more than the %d that are read at once: split it", len(text), MaxText)
 	}
-	v := normalise(text)
 	w := s.scratch.Get().(*scratch)
 	defer s.scratch.Put(w)
-	found, err := s.read(ctx, &v, w, c)
+	w.view = normalise(text)
+	v := &w.view
+	defer func() { w.view = view{} }() // nothing of a text stays behind
+	found, err := s.read(ctx, v, w, c)
 	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
 	if runs := slices.Clone(w.spelled); len(runs) > 0 {
-		sv, digits := spelled(&v, runs)
+		sv, digits := spelled(v, runs)
 		more, err := s.read(ctx, &sv, w, c)
 		if err != nil {
 			return nil, fmt.Errorf("scan: %w", err)
@@ -179,7 +182,7 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 		})
 	}
 	if len(c.Before) > 0 {
-		if jv, cut, ok := joined(c.Before[len(c.Before)-1], &v); ok {
+		if jv, cut, ok := joined(c.Before[len(c.Before)-1], v); ok {
 			more, err := s.read(ctx, &jv, w, c)
 			if err != nil {
 				return nil, fmt.Errorf("scan: %w", err)
@@ -303,7 +306,7 @@ type candidate struct {
 // it begins; each beginning is tried once.
 func (s *Set) candidates(ctx context.Context, l *layer, v *view, w *scratch) error {
 	var err error
-	w.hits, err = l.union.hits(v.text, w.hits[:0], ctx.Err)
+	w.hits, err = l.union.hits(ctx, v.text, w.hits[:0])
 	if err != nil || len(w.hits) == 0 {
 		return err
 	}
