@@ -70,6 +70,8 @@ func TestPlan(t *testing.T) {
 	released.Released, released.ReleasedBy, released.Why = now.AddDate(0, 0, -2), "Nasreen Malik", "over"
 	long := routine(t)
 	long.ID, long.Title, long.Class, long.Period = "all-seven", "everything", Any, Period{Years: 7}
+	longer := long
+	longer.ID, longer.Title, longer.Period = "all-three", "three years", Period{Years: 3}
 	forever := long
 	forever.ID, forever.Period, forever.Disposal = "for-ever", Period{}, ""
 	other := routine(t)
@@ -114,6 +116,7 @@ func TestPlan(t *testing.T) {
 		{"another schedule's", 91, func(s *Situation) { s.Others = []Schedule{other}; s.Messages[0].Class = "minutes" }, Stays, Elsewhere, "kept until its own schedule disposes of it because the schedule minutes covers it"},
 		{"a chat left out", 91, func(s *Situation) { s.Schedule.Chats.Except = []string{"practice/rest-centre"} }, Stays, Elsewhere, ""},
 		{"the longer of two schedules", 91, func(s *Situation) { s.Others = []Schedule{long} }, Stays, Longer, "kept until 30 August 2033 because the schedule everything keeps it longer"},
+		{"the longest of three, however listed", 91, func(s *Situation) { s.Others = []Schedule{long, longer} }, Stays, Longer, "kept until 30 August 2033 because the schedule everything keeps it longer"},
 		{"another schedule without end", 91, func(s *Situation) { s.Others = []Schedule{long, forever} }, Stays, Longer, "kept until somebody sets a period there because the schedule everything keeps it without end"},
 		{"no time", 91, msg(func(m *Message) { m.At = time.Time{} }), Stays, Undated, ""},
 		{"in the future", -1, nil, Stays, Undated, "kept until its time has come because its time lies in the future"},

@@ -85,7 +85,9 @@ func TestPermit(t *testing.T) {
 		}
 		return out
 	}
-	other := yes(few, "Nasreen Malik", "Helen Carrick")
+	tomorrow := many(t, 40, 0)
+	tomorrow.Date = tomorrow.Date.Add(1)
+	other := yes(Prepare(tomorrow), "Nasreen Malik", "Helen Carrick")
 	miscounted := yes(lots, "Nasreen Malik", "Helen Carrick")
 	miscounted[1].Count--
 	change := func(p Plan, f func(*Schedule)) Plan { f(&p.Schedule); return p }
@@ -290,4 +292,34 @@ func TestCertificate(t *testing.T) {
 	if _, err := Certify(p, approvals, look, now, now); err == nil || !strings.Contains(err.Error(), "was to stay") {
 		t.Errorf("what was to stay was destroyed: %v", err)
 	}
+}
+
+// Nightly runs on a clock that somebody or something sets: from
+// the moment it is over an hour off nothing is permitted, until a person says
+// that it is right (RELIABILITY criterion 5).
+func TestNothingGoesOnAClockThatJumped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Prepare(many(t, 2, 0))
+		w, wall, off := clock.Watch{}.Restart(now), now, time.Duration(0)
+		frozen := false
+		for range rapid.IntRange(1, 60).Draw(t, "nights") {
+			jump := time.Duration(0)
+			if rapid.IntRange(0, 9).Draw(t, "jumps") == 0 {
+				jump = time.Duration(rapid.Int64Range(-int64(90_000*time.Hour), int64(90_000*time.Hour)).Draw(t, "by"))
+			}
+			wall, off = wall.Add(24*time.Hour+jump), off+jump
+			w = w.Tick(wall, 24*time.Hour)
+			frozen = frozen || off.Abs() > time.Hour
+			if err := p.Permit(nil, w); (err != nil) != frozen {
+				t.Fatalf("off by %s, frozen %v: %v", off, frozen, err)
+			}
+			if frozen && rapid.IntRange(0, 3).Draw(t, "confirmed") == 0 {
+				var err error
+				if w, err = w.Confirm("Nasreen Malik", wall); err != nil {
+					t.Fatal(err)
+				}
+				frozen, off = false, 0
+			}
+		}
+	})
 }
