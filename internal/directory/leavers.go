@@ -1,0 +1,485 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"chaperone/internal/chat"
+)
+
+// Leavers plans what is to be done about members who have left. It is pure.
+// Only a dated leaving removes; everything unknown, doubtful or too much at
+// once stays, with the reason.
+func Leavers(s Situation) Plan {
+	p := &planner{Situation: s, plan: Plan{Memory: s.Before}}
+	if s.Rules.Zone == nil {
+		p.stop("The rules name no time zone, so nobody knows when a day ends.")
+		return p.plan
+	}
+	p.index = newIndex(s.Directory, s.Members, s.Before.Owners, p.noticed())
+	if !p.usable() {
+		return p.plan
+	}
+	p.change = compare(s.Directory, s.Before, s.Now, s.Rules, s.Before.At.IsZero())
+	owners, moved := p.index.ownersNow()
+	p.change.Moved, p.change.Members = moved, len(s.Members)
+	p.matchAll()
+	p.plan.Facts = p.change.Facts
+	if !p.trusted() {
+		return p.plan
+	}
+	p.plan.Memory = Memory{At: s.Directory.At, People: p.change.next, Owners: owners}
+	if s.Before.At.IsZero() {
+		p.stop("This is the first directory: it is only learned. Leavers are planned from the next one on.")
+		return p.plan
+	}
+	p.review()
+	p.limit()
+	return p.plan
+}
+
+// planner is the state of one planning.
+type planner struct {
+	Situation
+	plan    Plan
+	index   *index
+	change  change
+	member  map[memberKey]*Member
+	matches map[*Member]Match
+	notices map[string]Notice  // by the key of their step
+	told    map[place][]Notice // by where they were sent
+	due     []candidate
+}
+
+type memberKey struct {
+	account chat.Account
+	id      chat.MemberID
+}
+
+type place struct {
+	chat   chat.ID
+	member chat.MemberID
+}
+
+// candidate is a removal that is due, before the limits.
+type candidate struct {
+	Step
+	admin bool
+	size  int // of the chat
+}
+
+func (p *planner) stop(format string, args ...any) {
+	p.plan.Stopped = append(p.plan.Stopped, fmt.Sprintf(format, args...))
+}
+
+func (p *planner) alarm(kind AlarmKind, st Step, format string, args ...any) {
+	p.plan.Alarms = append(p.plan.Alarms, Alarm{kind, st.Chat, st.Member, st.Person, fmt.Sprintf(format, args...)})
+}
+
+func (p *planner) wait(st Step, until time.Time, format string, args ...any) {
+	p.plan.Waiting = append(p.plan.Waiting, Waiting{st, until, fmt.Sprintf(format, args...)})
+}
+
+func (p *planner) noticed() []PersonID {
+	p.notices = make(map[string]Notice, len(p.Notices))
+	p.told = make(map[place][]Notice, len(p.Notices))
+	list := make([]PersonID, 0, len(p.Notices))
+	for _, n := range p.Notices {
+		at := place{n.Step.Chat, n.Step.Member}
+		p.told[at] = append(p.told[at], n)
+		p.notices[n.Step.Key()] = n
+		list = append(list, n.Step.Person)
+	}
+	return list
+}
+
+// usable reports whether there is a directory to plan from. Nobody's approval
+// can replace one.
+func (p *planner) usable() bool {
+	age := p.Now.Sub(p.Directory.At)
+	switch {
+	case p.Frozen != "":
+		p.stop("%s", p.Frozen)
+	case p.Failed != "":
+		p.stop("The directory could not be read: %s", p.Failed)
+	case len(p.Directory.People) == 0:
+		p.stop("The directory is empty.")
+	case age > p.Rules.StaleAfter:
+		p.stop("The directory is of %s, more than %.0f hours ago.", p.Directory.At.In(p.Rules.Zone).Format("2 January 2006, 15:04"), p.Rules.StaleAfter.Hours())
+	case age < -time.Hour:
+		p.stop("The directory is from the future, %s: a clock is wrong.", p.Directory.At.In(p.Rules.Zone).Format("2 January 2006, 15:04"))
+	case p.Directory.At.Before(p.Before.At):
+		p.stop("The directory is older than the last one: an old file may have been put back.")
+	default:
+		return true
+	}
+	return false
+}
+
+// trusted reports whether the directory looks whole, or two people said so.
+func (p *planner) trusted() bool {
+	if p.change.twice > 0 {
+		p.stop("%d keys stand more than once in the directory.", p.change.twice)
+		return false
+	}
+	faults := p.change.faults(p.Before, p.Rules)
+	if len(faults) == 0 {
+		return true
+	}
+	key := "directory:" + p.change.digest
+	if len(p.approvers("", p.Rules.Approval, key)) >= 2 {
+		facts := p.plan.Facts
+		p.change = compare(p.Directory, p.Before, p.Now, p.Rules, true)
+		p.change.Facts = facts
+		return true
+	}
+	p.plan.Stopped = append(p.plan.Stopped, faults...)
+	p.plan.Questions = append(p.plan.Questions, Question{
+		Key: key, People: 2,
+		Why: "The directory looks broken. Nobody is told or removed until it is mended, or two people confirm that it is right.",
+	})
+	return false
+}
+
+// ever is for approvals that count until they are used: a step names its
+// leaving date, so that one cannot be used for another leaving.
+const ever = 1 << 62
+
+// approvers gives the people who said yes to any of the keys, not longer ago
+// than within. Nobody approves their own removal.
+func (p *planner) approvers(self PersonID, within time.Duration, keys ...string) []PersonID {
+	var people []PersonID
+	for _, a := range p.Approvals {
+		by := Key(a.By)
+		if a.Key != "" && slices.Contains(keys, a.Key) && by != self && !a.At.After(p.Now) && p.Now.Sub(a.At) <= within && !slices.Contains(people, by) {
+			people = append(people, by)
+		}
+	}
+	return people
+}
+
+// matchAll joins members to people, and raises an alarm for those it cannot.
+func (p *planner) matchAll() {
+	p.member = make(map[memberKey]*Member, len(p.Members))
+	p.matches = make(map[*Member]Match, len(p.Members))
+	where := map[memberKey]chat.ID{}
+	for _, c := range p.Chats {
+		for _, m := range c.Members {
+			k := memberKey{c.ID.Account, m.Member}
+			if _, ok := where[k]; !ok {
+				where[k] = c.ID
+			}
+		}
+	}
+	for i := range p.Members {
+		m := &p.Members[i]
+		var in chat.ID
+		for _, id := range append([]chat.MemberID{m.ID}, m.Also...) {
+			k := memberKey{m.Account, id}
+			p.member[k] = m
+			if c, ok := where[k]; ok {
+				in = c
+				delete(where, k)
+			}
+		}
+		if m.Bot || m.Guest != "" {
+			continue
+		}
+		match, doubt := p.index.match(m)
+		if doubt == NoDoubt {
+			p.change.Matched++
+			p.matches[m] = match
+		} else if in.Local != "" {
+			p.alarm(AlarmKind(doubt), Step{Chat: in, Member: m.ID}, "%s", doubtText[doubt])
+		}
+	}
+	for _, c := range p.Chats { // in order, so that the same situation gives the same plan
+		for _, m := range c.Members {
+			k := memberKey{c.ID.Account, m.Member}
+			if in, ok := where[k]; ok {
+				delete(where, k)
+				p.alarm(AlarmKind(Unknown), Step{Chat: in, Member: m.Member}, "%s", doubtText[Unknown])
+			}
+		}
+	}
+}
+
+var doubtText = map[Doubt]string{
+	Unknown:    "The directory does not know this member. They stay; confirm who they are, or take them out yourself.",
+	Unverified: "The directory may know this member, but nobody has proved that the number or address is theirs. They stay; ask them to confirm it.",
+	Shared:     "Several people in the directory have this member's number or address. They stay; confirm who they are.",
+	Conflict:   "What is known about this member points to different people. They stay; confirm who they are.",
+	Recycled:   "This member's number or address now belongs to another person in the directory. They stay; it must be proved again.",
+}
+
+// review looks at every membership of every chat.
+func (p *planner) review() {
+	for _, c := range p.Chats {
+		var due []candidate
+		seen := make(map[*Member]bool, len(c.Members))
+		size, admins := 0, 0
+		for _, ms := range c.Members {
+			m := p.member[memberKey{c.ID.Account, ms.Member}]
+			if m != nil && (m.Bot || seen[m]) {
+				continue
+			}
+			size++
+			if ms.Admin {
+				admins++
+			}
+			if m == nil {
+				continue
+			}
+			seen[m] = true
+			match, ok := p.matches[m]
+			if !ok {
+				continue
+			}
+			if st, ok := p.membership(c, ms, m, match); ok {
+				due = append(due, candidate{Step: st, admin: ms.Admin})
+			}
+		}
+		for _, d := range p.keepAdmins(due, admins) {
+			d.size = size
+			p.due = append(p.due, d)
+		}
+	}
+}
+
+// keepAdmins takes the administrators off the list when the chat would be left
+// with fewer than two.
+func (p *planner) keepAdmins(due []candidate, admins int) []candidate {
+	leaving := 0
+	for _, d := range due {
+		if d.admin {
+			leaving++
+		}
+	}
+	if leaving == 0 || admins-leaving >= 2 {
+		return due
+	}
+	return slices.DeleteFunc(due, func(d candidate) bool {
+		if d.admin {
+			p.alarm(LastAdmin, d.Step, "A leaver is one of the last two administrators of this chat. Name another, then they are removed.")
+			p.wait(d.Step, time.Time{}, "The chat would have fewer than two administrators.")
+		}
+		return d.admin
+	})
+}
+
+// membership decides about one matched member in one chat: whether the removal
+// is due, the limits apart.
+func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Step, bool) {
+	st := Step{Chat: c.ID, Member: m.ID, As: ms.Member, Person: match.Person}
+	person, there := p.index.person(match.Person)
+	if !there {
+		trace, ok := p.Before.find(match.Person)
+		if !ok || trace.Leaves.IsZero() {
+			p.alarm(Gone, st, "The directory no longer has this member, and gave no leaving date. They stay.")
+			return st, false
+		}
+		person = &Person{ID: match.Person, Leaves: trace.Leaves}
+	}
+	p.withdraw(st, person.Leaves)
+	if person.Leaves.IsZero() {
+		if person.Dismissed {
+			p.alarm(Undated, st, "The directory has this member as dismissed, without a date. They stay until it has one.")
+		}
+		return st, false
+	}
+	at := effective(person, p.Rules.Zone)
+	st.Leaves, st.Due = person.Leaves, at
+	st.Because = because(person, at, p.Now, match)
+	for _, r := range p.Reinstated {
+		if r.Person == person.ID && r.Leaves == person.Leaves {
+			p.wait(st, time.Time{}, "They were let in again by %s.", r.By)
+			return st, false
+		}
+	}
+	ahead, grace := p.Rules.Ahead, p.Rules.Grace
+	if person.Dismissed {
+		ahead, grace = 0, 0
+	}
+	if start := at.Add(-ahead); p.Now.Before(start) {
+		p.wait(st, start, "The farewell is not due yet.")
+		return st, false
+	}
+	if !p.free(c, ms, st) || !p.permitted(st, p.looks(person, there, at, match)) {
+		return st, false
+	}
+	return p.farewell(st, grace)
+}
+
+func because(person *Person, at, now time.Time, match Match) string {
+	switch {
+	case person.Dismissed:
+		return fmt.Sprintf("The directory says that they are dismissed from %s. %s", person.Leaves, match.Explain)
+	case at.After(now):
+		return fmt.Sprintf("The directory says that %s is their last day. %s", person.Leaves, match.Explain)
+	default:
+		return fmt.Sprintf("The directory says that %s was their last day. %s", person.Leaves, match.Explain)
+	}
+}
+
+// withdraw takes back farewells that spoke of another leaving date than the
+// one that holds now, or of one where there is none.
+func (p *planner) withdraw(st Step, leaves Date) {
+	for _, n := range p.told[place{st.Chat, st.Member}] {
+		if n.Step.Person == st.Person && n.Step.Leaves != leaves {
+			p.plan.Withdrawn = append(p.plan.Withdrawn, n)
+		}
+	}
+}
+
+// farewell sends the notice where none was sent, and reports whether notice
+// and grace are over.
+func (p *planner) farewell(st Step, grace time.Duration) (Step, bool) {
+	notice, given := p.notices[st.Key()]
+	told := notice.At
+	if !given {
+		told = p.Now
+	}
+	if end := told.Add(grace); end.After(st.Due) {
+		st.Due = end
+	}
+	if !given {
+		p.plan.Notices = append(p.plan.Notices, st)
+	}
+	if p.Now.Before(st.Due) {
+		p.wait(st, st.Due, "The farewell was sent; they have until then for their last review.")
+		return st, false
+	}
+	return st, true
+}
+
+// looks says why a person has to look before this leaver is removed, if so.
+func (p *planner) looks(person *Person, there bool, at time.Time, match Match) string {
+	if why, odd := p.change.odd[person.ID]; odd {
+		return why
+	}
+	switch {
+	case !there:
+		return "their row is gone from the directory since the leaving date was seen"
+	case match.proved.After(at):
+		return "the number or address was proved after the leaving, so it may belong to someone new"
+	case p.Rules.Approve:
+		return "every removal waits for a named person"
+	}
+	return ""
+}
+
+// free reports whether nothing protects the leaver in this chat.
+func (p *planner) free(c Chat, ms Membership, st Step) bool {
+	if why, ok := p.Protected[st.Person]; ok {
+		p.alarm(Guarded, st, "A leaver is protected (%s). Hand that over, then they are removed.", why)
+		p.wait(st, time.Time{}, "They are protected: %s.", why)
+		return false
+	}
+	if c.Kind == chat.Emergency && p.Incident {
+		p.wait(st, time.Time{}, "Nobody is removed from an emergency chat during an incident.")
+		return false
+	}
+	if ms.Owner {
+		p.alarm(Owns, st, "This chat belongs to a leaver. Hand it over, then they are removed.")
+		p.wait(st, time.Time{}, "The chat belongs to them.")
+		return false
+	}
+	return true
+}
+
+// permitted reports whether the person who has to look has said yes.
+func (p *planner) permitted(st Step, ask string) bool {
+	if ask == "" || len(p.approvers(st.Person, ever, st.Key())) >= 1 {
+		return true
+	}
+	p.plan.Questions = append(p.plan.Questions, Question{
+		Key: st.Key(), People: 1, Steps: []Step{st}, Why: "Before this leaver is removed a person has to look: " + ask + ".",
+	})
+	p.wait(st, time.Time{}, "A person has to look first: %s.", ask)
+	return false
+}
+
+// limit lets the due removals go, or stops all of them that two people have
+// not approved when they are too many at once.
+func (p *planner) limit() {
+	open := p.unless(p.due, "")
+	open = p.unless(open, batchKey(open))
+	why := p.tooMany(open)
+	if why == "" {
+		for _, d := range open {
+			p.plan.Removals = append(p.plan.Removals, d.Step)
+		}
+		return
+	}
+	p.stop("%s", why)
+	q := Question{Key: batchKey(open), People: 2, Why: why + " Nobody of them is removed until two people have looked."}
+	for _, d := range open {
+		q.Steps = append(q.Steps, d.Step)
+		p.wait(d.Step, time.Time{}, "Too many at once: two people have to look.")
+	}
+	p.plan.Questions = append(p.plan.Questions, q)
+}
+
+// unless lets those go that two people approved, by the step's own key or by
+// the key of the batch, and gives the rest.
+func (p *planner) unless(list []candidate, batch string) []candidate {
+	var open []candidate
+	for _, d := range list {
+		if len(p.approvers(d.Person, p.Rules.Approval, d.Key(), batch)) >= 2 {
+			p.plan.Removals = append(p.plan.Removals, d.Step)
+		} else {
+			open = append(open, d)
+		}
+	}
+	return open
+}
+
+func batchKey(list []candidate) string {
+	h := sha256.New()
+	keys := make([]string, 0, len(list))
+	for _, d := range list {
+		keys = append(keys, d.Key())
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		fmt.Fprintln(h, k)
+	}
+	return "batch:" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// tooMany says why the removals are too many at once, counting those of the
+// last hour, or nothing.
+func (p *planner) tooMany(open []candidate) string {
+	if len(open) == 0 {
+		return ""
+	}
+	people := map[PersonID]bool{}
+	inChat := map[chat.ID]map[PersonID]bool{}
+	count := func(st Step) {
+		people[st.Person] = true
+		if inChat[st.Chat] == nil {
+			inChat[st.Chat] = map[PersonID]bool{}
+		}
+		inChat[st.Chat][st.Person] = true
+	}
+	for _, r := range p.Removed {
+		if !r.Approved && p.Now.Sub(r.At) < time.Hour {
+			count(r.Step)
+		}
+	}
+	for _, d := range open {
+		count(d.Step)
+	}
+	if len(people) > p.Rules.Hourly {
+		return fmt.Sprintf("%d people would be removed within an hour; more than %d need two people.", len(people), p.Rules.Hourly)
+	}
+	for _, d := range open {
+		if n := len(inChat[d.Chat]); n > p.Rules.most(d.size) {
+			return fmt.Sprintf("%d people of %d would be removed from one chat; more than %d need two people.", n, d.size, p.Rules.most(d.size))
+		}
+	}
+	return ""
+}
