@@ -75,25 +75,38 @@ func (e *Engine) forgetLanded() {
 
 // lift marks the actions that are not yet under way as such, and returns them.
 // One that ended after the list was read is left out: the list may show it as
-// it was before.
+// it was before. One that shows a prompt waits for the one before it.
 func (e *Engine) lift(due []Action) []Action {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var fresh []Action
 	for _, a := range due {
-		if _, known := e.flying[a.ID]; !known {
-			e.flying[a.ID] = true
-			e.aloft++
-			fresh = append(fresh, a)
+		if _, known := e.flying[a.ID]; known || (a.shows() && e.showing[a.Prompt]) {
+			continue
 		}
+		e.flying[a.ID] = true
+		e.aloft++
+		if a.shows() {
+			e.showing[a.Prompt] = true
+		}
+		fresh = append(fresh, a)
 	}
 	return fresh
+}
+
+// shows reports whether an action puts a prompt before its member.
+func (a Action) shows() bool {
+	k := bots.Kind(a.Kind)
+	return k == bots.Whisper || k == bots.Revise || k == bots.Remind
 }
 
 func (e *Engine) land(a Action) {
 	e.mu.Lock()
 	e.flying[a.ID] = false
 	e.aloft--
+	if a.shows() {
+		delete(e.showing, a.Prompt)
+	}
 	e.counts.Acted++
 	e.mu.Unlock()
 	nudge(e.poke)

@@ -246,8 +246,9 @@ type Engine struct {
 	tick     chan struct{} // wakes the clock
 	mu       sync.Mutex
 	chats    map[chat.ID]*room
-	flying   map[int64]bool // actions under way in this process; false: ended since the list of due ones was last read
-	aloft    int            // how many are under way
+	flying   map[int64]bool  // actions under way in this process; false: ended since the list of due ones was last read
+	aloft    int             // how many are under way
+	showing  map[string]bool // prompts that one of them shows
 	troubles map[string]string
 	counts   Counts
 }
@@ -260,7 +261,7 @@ type Counts struct {
 // New makes an engine; Run starts it.
 func New(o Options) *Engine {
 	e := &Engine{
-		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{},
+		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{}, showing: map[string]bool{},
 		troubles: map[string]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
 	}
 	for _, b := range o.Bots {
