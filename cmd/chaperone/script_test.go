@@ -1,0 +1,335 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"chaperone/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"chaperone": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts plays every promise of the README against the program. Beside
+// the usual commands a script has:
+//
+//	start [flags]                  start "chaperone demo" on $WORK/data
+//	end / crash                    end it in order (within 10 seconds) / at once
+//	person post ROOM WHO TEXT      say something; its id is $ID from then on
+//	person edit ROOM WHO ID TEXT, person delete ROOM WHO ID
+//	person answer WHO ANSWER [TEXT], person tick WHO STEP   to the newest prompt of WHO
+//	person refused WHO OTHER ANSWER   WHO answers OTHER's newest prompt and gets 404
+//	decided ROOM ID DECISION       wait until that was decided
+//	prompt WHO STATE [CONTAINS…]   wait until the newest prompt of WHO is so, and says so
+//	prompts WHO N                  WHO has been asked N things
+//	ledger EFFECT N                wait until the bot made N calls of the kind
+//	advance DURATION               move the demo's clock
+//	get PATH                       fetch, for stdout to be matched
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			s := &stage{dir: env.WorkDir}
+			env.Values["stage"] = s
+			env.Defer(s.kill)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": onStage((*stage).start), "end": onStage((*stage).stop),
+			"crash":  onStage(func(s *stage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
+			"person": onStage((*stage).person), "decided": onStage((*stage).decided),
+			"prompt": onStage((*stage).prompt), "prompts": onStage((*stage).prompts),
+			"ledger": onStage((*stage).ledger), "advance": onStage((*stage).advance), "get": onStage((*stage).get),
+		},
+	})
+}
+
+// stage is the running program of one script.
+type stage struct {
+	dir string
+	cmd *exec.Cmd
+	url string
+	end chan error
+}
+
+func onStage(do func(*stage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		err := do(ts.Value("stage").(*stage), ts, args)
+		if neg != (err != nil) {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
+func (s *stage) start(ts *testscript.TestScript, args []string) error {
+	bin, err := exec.LookPath("chaperone")
+	if err != nil {
+		return err
+	}
+	s.cmd = exec.Command(bin, append([]string{"demo", "--data", "data", "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd.Dir = s.dir
+	s.cmd.Env = append(os.Environ(), "TESTSCRIPT_COMMAND=chaperone")
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	s.cmd.Stderr = log
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	line := make([]byte, 200)
+	n, _ := out.Read(line)
+	go io.Copy(io.Discard, out)
+	s.end = make(chan error, 1)
+	go func(c *exec.Cmd, end chan error) { end <- c.Wait() }(s.cmd, s.end)
+	_, url, ok := strings.Cut(string(line[:n]), "http://")
+	if !ok {
+		return fmt.Errorf("it did not start: %s", line[:n])
+	}
+	s.url = "http://" + strings.TrimRight(strings.TrimSpace(url), "/")
+	ts.Setenv("URL", s.url)
+	return nil
+}
+
+func (s *stage) stop(*testscript.TestScript, []string) error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-s.end:
+		return err
+	case <-time.After(10 * time.Second):
+		return fmt.Errorf("it did not stop within ten seconds")
+	}
+}
+
+func (s *stage) kill() {
+	if s.cmd != nil && s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill()
+		<-s.end
+	}
+}
+
+// call speaks to the practice contract; answers of 400 and above are errors.
+func (s *stage) call(method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, s.url+path, body)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 400 {
+		return fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, b)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(b, out)
+}
+
+type seenPrompt struct {
+	ID       string   `json:"id"`
+	State    string   `json:"state"`
+	Text     string   `json:"text"`
+	Note     string   `json:"note"`
+	Messages []string `json:"messages"`
+	Steps    []struct {
+		ID   string `json:"id"`
+		Done bool   `json:"done"`
+	} `json:"steps"`
+	Answers []struct {
+		ID string `json:"id"`
+	} `json:"answers"`
+	Reminded bool `json:"reminded"`
+}
+
+// line is a prompt in one line, for a script to look into.
+func (p seenPrompt) line() string {
+	b := fmt.Sprintf("%s | %s | messages=%s |", p.Text, p.Note, strings.Join(p.Messages, ","))
+	for _, st := range p.Steps {
+		b += fmt.Sprintf(" step:%s=%t", st.ID, st.Done)
+	}
+	for _, a := range p.Answers {
+		b += " answer:" + a.ID
+	}
+	return b + fmt.Sprintf(" reminded=%t", p.Reminded)
+}
+
+func (s *stage) newest(who string) (seenPrompt, error) {
+	var all []seenPrompt
+	if err := s.call("GET", "/practice/v1/members/"+who+"/prompts", nil, &all); err != nil {
+		return seenPrompt{}, err
+	}
+	if len(all) == 0 {
+		return seenPrompt{}, fmt.Errorf("%s has no prompt", who)
+	}
+	return all[len(all)-1], nil
+}
+
+func (s *stage) person(ts *testscript.TestScript, a []string) error {
+	if len(a) < 3 {
+		return fmt.Errorf("person: what, where, who")
+	}
+	room := "/practice/v1/rooms/" + a[1] + "/messages"
+	switch a[0] {
+	case "post":
+		var out struct{ ID string }
+		err := s.call("POST", room, map[string]string{"sender": a[2], "text": a[3]}, &out)
+		ts.Setenv("ID", out.ID)
+		return err
+	case "edit":
+		return s.call("PATCH", room+"/"+a[3], map[string]string{"sender": a[2], "text": a[4]}, nil)
+	case "delete":
+		return s.call("DELETE", room+"/"+a[3]+"?sender="+a[2], nil, nil)
+	case "answer", "tick":
+		p, err := s.newest(a[1])
+		if err != nil {
+			return err
+		}
+		to := "/practice/v1/members/" + a[1] + "/prompts/" + p.ID
+		if a[0] == "tick" {
+			return s.call("POST", to+"/steps/"+a[2], map[string]bool{"done": true}, nil)
+		}
+		return s.call("POST", to+"/answer", map[string]string{"answer": a[2], "text": strings.Join(a[3:], " ")}, nil)
+	case "refused":
+		p, err := s.newest(a[2])
+		if err != nil {
+			return err
+		}
+		err = s.call("POST", "/practice/v1/members/"+a[1]+"/prompts/"+p.ID+"/answer", map[string]string{"answer": a[3]}, nil)
+		if err == nil || !strings.Contains(err.Error(), ": 404 ") {
+			return fmt.Errorf("another member's answer was met with %v, want 404", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("person: %q is not known", a[0])
+}
+
+// until waits for something that must come to be so.
+func until(what func() error) error {
+	var err error
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = what(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (s *stage) decided(_ *testscript.TestScript, a []string) error {
+	return until(func() error {
+		var all []struct{ ID, Decision string }
+		if err := s.call("GET", "/practice/v1/rooms/"+a[0]+"/messages", nil, &all); err != nil {
+			return err
+		}
+		for _, m := range all {
+			if m.ID == a[1] {
+				if m.Decision != a[2] {
+					return fmt.Errorf("message %s is %s, want %s", m.ID, m.Decision, a[2])
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no message %s", a[1])
+	})
+}
+
+func (s *stage) prompt(_ *testscript.TestScript, a []string) error {
+	return until(func() error {
+		p, err := s.newest(a[0])
+		if err != nil {
+			return err
+		}
+		if p.State != a[1] {
+			return fmt.Errorf("the prompt of %s is %s, want %s: %s", a[0], p.State, a[1], p.line())
+		}
+		for _, want := range a[2:] {
+			if text, not := strings.CutPrefix(want, "!"); strings.Contains(p.line(), text) == not {
+				return fmt.Errorf("the prompt does not fit %q: %s", want, p.line())
+			}
+		}
+		return nil
+	})
+}
+
+func (s *stage) prompts(_ *testscript.TestScript, a []string) error {
+	var all []seenPrompt
+	if err := s.call("GET", "/practice/v1/members/"+a[0]+"/prompts", nil, &all); err != nil {
+		return err
+	}
+	if fmt.Sprint(len(all)) != a[1] {
+		return fmt.Errorf("%s has been asked %d things, want %s", a[0], len(all), a[1])
+	}
+	return nil
+}
+
+func (s *stage) ledger(_ *testscript.TestScript, a []string) error {
+	return until(func() error {
+		var all []struct{ Effect string }
+		if err := s.call("GET", "/practice/v1/ledger", nil, &all); err != nil {
+			return err
+		}
+		n := 0
+		for _, e := range all {
+			if e.Effect == a[0] {
+				n++
+			}
+		}
+		if fmt.Sprint(n) != a[1] {
+			return fmt.Errorf("the ledger has %d calls of %s, want %s", n, a[0], a[1])
+		}
+		return nil
+	})
+}
+
+func (s *stage) advance(_ *testscript.TestScript, a []string) error {
+	return s.call("POST", "/practice/v1/clock", map[string]string{"advance": a[0]}, nil)
+}
+
+func (s *stage) get(ts *testscript.TestScript, a []string) error {
+	res, err := http.Get(s.url + a[0])
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(ts.Stdout(), "%d\n%s\n", res.StatusCode, b)
+	return err
+}
