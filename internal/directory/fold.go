@@ -67,7 +67,8 @@ func Phone(s, country string) (string, error) {
 	if len(digits) < 8 || len(digits) > 15 || digits[0] == '0' {
 		return "", fmt.Errorf("it has %d digits with the country, which no telephone number has", len(digits))
 	}
-	if country == "44" && strings.HasPrefix(digits, "44") && len(digits) != 12 && len(digits) != 11 {
+	// Some landlines have a digit less; mobiles never.
+	if strings.HasPrefix(digits, "44") && len(digits) != 12 && (len(digits) != 11 || digits[2] == '7') {
 		return "", errors.New("it is shorter or longer than a number of the United Kingdom")
 	}
 	return "+" + digits, nil

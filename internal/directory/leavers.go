@@ -67,8 +67,9 @@ type place struct {
 // candidate is a removal that is due, before the limits.
 type candidate struct {
 	Step
-	admin bool
-	size  int // of the chat
+	admin  bool
+	size   int  // of the chat
+	agreed bool // two people approved it
 }
 
 func (p *planner) stop(format string, args ...any) {
@@ -405,13 +406,16 @@ func (p *planner) permitted(st Step, ask string) bool {
 // limit lets the due removals go, or stops all of them that two people have
 // not approved when they are too many at once.
 func (p *planner) limit() {
-	open := p.unless(p.due, "")
-	open = p.unless(open, batchKey(open))
+	p.agree(p.due, "")
+	p.agree(p.due, batchKey(p.open()))
+	open := p.open()
 	why := p.tooMany(open)
-	if why == "" {
-		for _, d := range open {
+	for _, d := range p.due {
+		if d.agreed || why == "" {
 			p.plan.Removals = append(p.plan.Removals, d.Step)
 		}
+	}
+	if why == "" {
 		return
 	}
 	p.stop("%s", why)
@@ -423,18 +427,24 @@ func (p *planner) limit() {
 	p.plan.Questions = append(p.plan.Questions, q)
 }
 
-// unless lets those go that two people approved, by the step's own key or by
-// the key of the batch, and gives the rest.
-func (p *planner) unless(list []candidate, batch string) []candidate {
-	var open []candidate
-	for _, d := range list {
-		if len(p.approvers(d.Person, p.Rules.Approval, d.Key(), batch)) >= 2 {
-			p.plan.Removals = append(p.plan.Removals, d.Step)
-		} else {
-			open = append(open, d)
+// agree marks what two people approved, by the step's own key or by the key of
+// the batch.
+func (p *planner) agree(list []candidate, batch string) {
+	for i := range list {
+		d := &list[i]
+		d.agreed = d.agreed || len(p.approvers(d.Person, p.Rules.Approval, d.Key(), batch)) >= 2
+	}
+}
+
+// open gives what two people have not approved.
+func (p *planner) open() []candidate {
+	var list []candidate
+	for _, d := range p.due {
+		if !d.agreed {
+			list = append(list, d)
 		}
 	}
-	return open
+	return list
 }
 
 func batchKey(list []candidate) string {
