@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"chaperone/internal/chat"
@@ -101,17 +103,32 @@ func (s *Store) Records(ctx context.Context, limit int) ([]Filed, error) {
 		if err := rows.Scan(&body, &receipt); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(body, &f.Record); err != nil {
+		if err := f.decode(body, receipt); err != nil {
 			return nil, err
-		}
-		if len(receipt) > 0 {
-			if err := json.Unmarshal(receipt, &f.Receipt); err != nil {
-				return nil, err
-			}
 		}
 		out = append(out, f)
 	}
 	return out, rows.Err()
+}
+
+// Record looks one capture up. record.ErrNotFound when there is none.
+func (s *Store) Record(ctx context.Context, id string) (Filed, error) {
+	var f Filed
+	var body, receipt []byte
+	err := s.read.QueryRowContext(ctx, "SELECT body, receipt FROM records WHERE id = ?", id).Scan(&body, &receipt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, record.ErrNotFound
+	} else if err != nil {
+		return f, err
+	}
+	return f, f.decode(body, receipt)
+}
+
+func (f *Filed) decode(body, receipt []byte) error {
+	if err := json.Unmarshal(body, &f.Record); err != nil || len(receipt) == 0 {
+		return err
+	}
+	return json.Unmarshal(receipt, &f.Receipt)
 }
 
 // Aside is an event that could not be scanned, without its text.
