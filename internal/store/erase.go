@@ -9,7 +9,7 @@ import (
 const (
 	keepAside     = 14 * 24 * time.Hour // an event that could not be scanned
 	keepEvents    = 30 * 24 * time.Hour // that an event was seen (its text is long gone)
-	keepDecisions = 90 * 24 * time.Hour // findings about what somebody wrote (invariant 13)
+	keepDecisions = 90 * 24 * time.Hour // findings about what somebody wrote, and ended prompts (invariant 13)
 	atATime       = 2000                // rows that leave in one transaction
 )
 
@@ -41,6 +41,9 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if err := s.forgetPrompts(ctx, now.Add(-keepDecisions)); err != nil {
+		return err
+	}
 	for _, old := range []struct {
 		query string
 		until time.Time
@@ -53,6 +56,24 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// forgetPrompts lets prompts go that ended before a time, with all that is
+// kept of them.
+func (s *Store) forgetPrompts(ctx context.Context, until time.Time) error {
+	return s.write.do(ctx, func(t *tx) error {
+		const ended = `SELECT id FROM prompts WHERE waiting = 0 AND busy = 0 AND slot = 0 AND body ->> 'Closed' < ?1 ORDER BY id LIMIT ?2`
+		for _, query := range []string{
+			"DELETE FROM prompt_messages WHERE prompt IN (" + ended + ")",
+			"DELETE FROM kept WHERE prompt IN (" + ended + ")",
+			"DELETE FROM prompts WHERE id IN (" + ended + ")",
+		} {
+			if err := t.exec(query, until.UTC().Format(time.RFC3339), atATime); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // wanted lists the numbers of all keys that something still needs.

@@ -375,3 +375,22 @@ func TestManyKeysAreTakenWithoutLosingOne(t *testing.T) {
 		}
 	}
 }
+
+func TestEndedPromptsAreForgottenAfterNinetyDays(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
+	p := prompt.New("20261123-PPPPPPPPPP", noon, room, "Flood North", chat.Team, "sam", "Sam")
+	p.Flag(noon, prompt.Item{Message: "m1", At: noon, Kind: "personal", Outcome: policy.MustNot, Duties: []policy.Duty{policy.Ask, policy.Remove}})
+	p.Gone(noon, "m1")
+	settle(t, s, engine.Settlement{Chat: room, Now: noon, Prompts: []engine.Shown{{Prompt: p}}})
+	for _, c := range []struct {
+		after time.Duration
+		there bool
+	}{{89 * 24 * time.Hour, true}, {91 * 24 * time.Hour, false}} {
+		if err := s.Erase(t.Context(), noon.Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Prompt(t.Context(), p.ID); (err == nil) != c.there {
+			t.Errorf("after %s the prompt is there: %t, want %t", c.after, err == nil, c.there)
+		}
+	}
+}
