@@ -22,7 +22,7 @@ type automaton struct {
 	floating bool     // patterns may begin at every byte, not at the first only
 	class    [256]uint8
 	example  []byte // one byte of each class
-	shift    uint   // log2 of the row length
+	stride   uint32 // the length of a row: the number of classes
 	most     int    // states before the memory is dropped and begun anew
 
 	fresh [4][]begin // by the kind of byte before and the class of the next
@@ -181,9 +181,7 @@ func (a *automaton) classify() {
 		}
 		a.class[c] = renumber[old]
 	}
-	for 1<<a.shift < len(a.example) {
-		a.shift++
-	}
+	a.stride = uint32(len(a.example))
 }
 
 // begin is what beginning anew at one place adds: where the patterns go on
@@ -221,7 +219,7 @@ func (a *automaton) outs(b *builder, c byte) {
 // the start.
 func (a *automaton) newMemory(room int) *memory {
 	m := &memory{
-		next:   make([]uint32, room<<a.shift),
+		next:   make([]uint32, room*int(a.stride)),
 		states: make([]atomic.Pointer[state], room),
 		used:   1,
 		index:  map[string]uint32{},
@@ -238,7 +236,7 @@ func (a *automaton) newMemory(room int) *memory {
 
 // startRow is the row of the state in which a text, or the part of it after a
 // byte of this kind, begins.
-func (a *automaton) startRow(prev prevKind) uint32 { return (1 + uint32(prev)) << a.shift }
+func (a *automaton) startRow(prev prevKind) uint32 { return (1 + uint32(prev)) * a.stride }
 
 // intern gives the transition value of a state, adding it where it is new. The
 // caller holds the lock, or is the only one that has m.
@@ -258,7 +256,7 @@ func (a *automaton) intern(m *memory, s *state) uint32 {
 	}
 	own := &state{pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
 	own.final = a.finalOf(own)
-	v := uint32(m.used) << a.shift
+	v := uint32(m.used) * a.stride
 	if len(own.ended) > 0 || a.dead(own) {
 		v |= noteworthy
 	}
@@ -286,7 +284,7 @@ type builder struct {
 func (a *automaton) step(m *memory, row uint32, class uint8) (*memory, uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	from := m.states[row>>a.shift].Load()
+	from := m.states[row/a.stride].Load()
 	cur := a.cur.Load()
 	if cur.used+2 > len(cur.states) {
 		cur = a.grow(cur)
@@ -294,7 +292,7 @@ func (a *automaton) step(m *memory, row uint32, class uint8) (*memory, uint32) {
 	if cur != m {
 		row = a.intern(cur, from) &^ noteworthy
 	}
-	at := row | uint32(class)
+	at := row + uint32(class)
 	if v := cur.next[at]; v != 0 {
 		return cur, v
 	}
@@ -312,7 +310,7 @@ func (a *automaton) grow(old *memory) *memory {
 		a.cur.Store(m)
 		return m
 	}
-	m := &memory{next: make([]uint32, room<<a.shift), states: make([]atomic.Pointer[state], room), used: old.used, index: old.index}
+	m := &memory{next: make([]uint32, room*int(a.stride)), states: make([]atomic.Pointer[state], room), used: old.used, index: old.index}
 	copy(m.next, old.next)
 	for i := range old.states {
 		m.states[i].Store(old.states[i].Load())

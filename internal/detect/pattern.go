@@ -2,7 +2,9 @@ package detect
 
 import (
 	"errors"
+	"math"
 	"regexp/syntax"
+	"slices"
 	"sync"
 )
 
@@ -67,7 +69,7 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Prog, error) {
 		return nil, nil, err
 	}
 	p.findFirst(mustProg(re))
-	return p, mustProg(widen(again)), nil
+	return p, mustProg(widen(trigger(again))), nil
 }
 
 // splitAtValue finds the group that marks the value.
@@ -139,6 +141,81 @@ func (p *pattern) findFirst(prog *syntax.Prog) {
 }
 
 func (p *pattern) beginsWith(c byte) bool { return c < 128 && p.first[c>>6]>>(c&63)&1 == 1 }
+
+// trigger gives the part of re that the automaton of all rules looks for. An
+// expression such as "keyword, some words, value" would put that automaton in
+// a state of its own for every place among the words, times all that the other
+// rules see there. Its beginning or its end alone finds every match as well,
+// as long as it is a word of some length; locating looks at the whole.
+func trigger(re *syntax.Regexp) *syntax.Regexp {
+	if re.Op != syntax.OpConcat {
+		return re
+	}
+	first := slices.IndexFunc(re.Sub, isGap)
+	if first < 0 {
+		return re
+	}
+	last := len(re.Sub) - 1
+	for !isGap(re.Sub[last]) {
+		last--
+	}
+	chosen, best := re, 2
+	for _, part := range [...][]*syntax.Regexp{re.Sub[:first], re.Sub[last+1:]} {
+		if n := literals(part); n >= best {
+			chosen, best = &syntax.Regexp{Op: syntax.OpConcat, Sub: part, Flags: re.Flags}, n+1
+		}
+	}
+	return chosen
+}
+
+// isGap says whether re stands for some words: an optional or repeated thing
+// with repeated classes of characters in it.
+func isGap(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpQuest, syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
+		return slices.ContainsFunc(re.Sub, holdsRun)
+	}
+	return false
+}
+
+// holdsRun says whether re has a long run of one class of characters in it.
+func holdsRun(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
+		if (re.Op != syntax.OpRepeat || re.Max < 0 || re.Max > 4) && re.Sub[0].Op == syntax.OpCharClass {
+			return true
+		}
+	}
+	return slices.ContainsFunc(re.Sub, holdsRun)
+}
+
+// literals is the least number of letters and marks in any match of parts.
+func literals(parts []*syntax.Regexp) int {
+	n := 0
+	for _, re := range parts {
+		switch re.Op {
+		case syntax.OpLiteral:
+			for _, r := range re.Rune {
+				if r != ' ' {
+					n++
+				}
+			}
+		case syntax.OpConcat, syntax.OpCapture:
+			n += literals(re.Sub)
+		case syntax.OpPlus:
+			n += literals(re.Sub)
+		case syntax.OpRepeat:
+			n += re.Min * literals(re.Sub)
+		case syntax.OpAlternate:
+			least := math.MaxInt
+			for _, s := range re.Sub {
+				least = min(least, literals([]*syntax.Regexp{s}))
+			}
+			n += least
+		}
+	}
+	return n
+}
 
 // widen turns counted repeats with much room into open ones. The result
 // matches more, which locating puts right, with far fewer states.

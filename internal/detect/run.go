@@ -30,27 +30,27 @@ func (a *automaton) hits(ctx context.Context, text string, out []hit) ([]hit, er
 		next := m.next
 		for i := lo; i < hi; i++ {
 			class := a.class[text[i]]
-			v := atomic.LoadUint32(&next[row|uint32(class)])
+			v := atomic.LoadUint32(&next[row+uint32(class)])
 			if int32(v) > 0 {
 				row = v
 				continue
 			}
 			if v == 0 {
 				if built++; built > stateBudget {
-					return a.simulate(ctx, text, i, m.states[row>>a.shift].Load(), out)
+					return a.simulate(ctx, text, i, m.states[row/a.stride].Load(), out)
 				}
 				m, v = a.step(m, row, class)
 				next = m.next
 			}
 			row = v &^ noteworthy
 			if v&noteworthy != 0 {
-				for _, p := range m.states[row>>a.shift].Load().ended {
+				for _, p := range m.states[row/a.stride].Load().ended {
 					out = append(out, hit{p, int32(i)})
 				}
 			}
 		}
 	}
-	for _, p := range m.states[row>>a.shift].Load().final {
+	for _, p := range m.states[row/a.stride].Load().final {
 		out = append(out, hit{p, int32(len(text))})
 	}
 	return out, nil
@@ -116,7 +116,7 @@ func (a *automaton) ends(text string, start, limit int, f func(end int) bool) {
 	row := a.startRow(prev)
 	for i := start; i < len(text) && i <= limit; i++ {
 		class := a.class[text[i]]
-		v := atomic.LoadUint32(&m.next[row|uint32(class)])
+		v := atomic.LoadUint32(&m.next[row+uint32(class)])
 		if v == 0 {
 			m, v = a.step(m, row, class)
 		}
@@ -124,12 +124,12 @@ func (a *automaton) ends(text string, start, limit int, f func(end int) bool) {
 		if v&noteworthy == 0 {
 			continue
 		}
-		s := m.states[row>>a.shift].Load()
+		s := m.states[row/a.stride].Load()
 		if len(s.ended) > 0 && !f(i) || a.dead(s) {
 			return
 		}
 	}
-	if limit >= len(text) && len(m.states[row>>a.shift].Load().final) > 0 {
+	if limit >= len(text) && len(m.states[row/a.stride].Load().final) > 0 {
 		f(len(text))
 	}
 }
