@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/record":        {"internal/chat", "internal/policy"},
 	"internal/record/folder": {"internal/record", "internal/chat"},
 	"internal/hold":          {"internal/chat", "internal/clock"},
-	"internal/hold/holdtest": {"internal/chat", "internal/hold"},
+	"internal/hold/holdtest": {"internal/chat", "internal/clock", "internal/hold"},
 	"internal/clock":         {},
 	"internal/retention":     {"internal/chat", "internal/clock", "internal/hold", "internal/policy", "rules"},
 	"internal/directory":     {"internal/chat"},
