@@ -11,6 +11,7 @@ import (
 // pattern is one expression of one rule.
 type pattern struct {
 	rule   int
+	expr   string
 	whole  *lazy
 	first  [2]uint64 // the ASCII bytes that a match can begin with
 	most   int       // longest match in bytes; window where it has no bound
@@ -57,7 +58,7 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Prog, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &pattern{rule: rule, whole: &lazy{re: re}}
+	p := &pattern{rule: rule, expr: expr, whole: &lazy{re: re}}
 	if p.most = maxLen(re); p.most < 0 || p.most > window {
 		p.most, p.open = window, true
 	}
@@ -98,6 +99,20 @@ func (p *pattern) splitAtValue(re *syntax.Regexp) error {
 }
 
 var errGroup = errors.New("the one group that marks the value must stand by itself, not inside another or a choice")
+
+// next gives the first match that begins in text[from:before], the longest
+// from there, or before and -1.
+func (p *pattern) next(text string, from, before int) (start, stop int) {
+	whole := p.whole.get()
+	for ; from < before; from++ {
+		if p.beginsWith(text[from]) {
+			if stop := whole.longest(text, from, min(from+p.most, len(text))); stop > from {
+				return from, stop
+			}
+		}
+	}
+	return before, -1
+}
 
 // locate gives the value of the match text[start:end]: the shortest
 // surroundings before it, then the longest value.

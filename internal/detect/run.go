@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 )
 
@@ -77,7 +78,8 @@ func (a *automaton) simulate(ctx context.Context, text string, i int, s *state, 
 		pcs, prev = append(pcs[:0], n.pcs...), n.prev
 	}
 	a.closure(b, pcs, flags(prev, prevNone))
-	for _, p := range b.ended {
+	slices.Sort(b.ended)
+	for _, p := range slices.Compact(b.ended) {
 		out = append(out, hit{p, int32(len(text))})
 	}
 	return out, nil

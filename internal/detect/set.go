@@ -326,12 +326,9 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 	end := int(h.end)
 	start := max(int(w.next[h.pattern]), end-p.most)
 	for ; start < end; start++ {
-		if !p.beginsWith(v.text[start]) {
-			continue
-		}
-		stop := p.whole.get().longest(v.text, start, min(start+p.most, len(v.text)))
-		if stop <= start {
-			continue
+		var stop int
+		if start, stop = p.next(v.text, start, end); stop < 0 {
+			break
 		}
 		if p.rule == noRule {
 			w.spelled = append(w.spelled, [2]int{start, stop})
