@@ -23,6 +23,7 @@ import (
 	"chaperone/bots/practice"
 	"chaperone/config"
 	"chaperone/internal/chat"
+	"chaperone/internal/console"
 	"chaperone/internal/detect"
 	"chaperone/internal/engine"
 	"chaperone/internal/policy"
@@ -55,6 +56,7 @@ type App struct {
 	c        Config
 	store    *store.Store
 	engine   *engine.Engine
+	console  *console.Console
 	practice *practice.Platform
 	server   *http.Server
 	listener net.Listener
@@ -95,7 +97,11 @@ func New(ctx context.Context, c Config) (*App, error) {
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: filer, Bots: accounts,
 		Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
-	a.server = &http.Server{Handler: a.routes(filer), ReadHeaderTimeout: 10 * time.Second}
+	a.console = console.New(console.Options{
+		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: filer, Path: a.engine,
+		Zone: viewer.Zone, Now: a.now, Log: c.Log,
+	})
+	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
 }
 

@@ -1,16 +1,13 @@
 package app
 
-import (
-	"net/http"
+import "net/http"
 
-	"chaperone/internal/record/folder"
-)
-
-// routes joins what is served.
-func (a *App) routes(_ *folder.Filer) http.Handler {
+// routes joins what is served, behind one guard.
+func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/", a.console.Handler())
 	if a.practice != nil {
-		mux.Handle("/practice/v1/", a.practice.Handler())
+		mux.Handle("/practice/", a.practice.Handler())
 	}
-	return mux
+	return a.console.Guard(mux)
 }
