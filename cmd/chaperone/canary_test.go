@@ -112,10 +112,14 @@ type canary struct {
 	plants []planted
 	h      *haystack
 	tmp    string
-	ids    []string // of the planted messages, in their order
+	quiet  map[string]bool // planted texts that were decided clean
 }
 
 const aside = "the scanner fails at Merribroke, NHS number 999 000 0174"
+
+// displayed is what the platform shows of every member. The database knows it;
+// logs and pages must not.
+const displayed = "Hesketh Oswaldtwistle"
 
 func (c *canary) start(t *testing.T) {
 	t.Helper()
@@ -181,17 +185,22 @@ func must(t *testing.T, what string, err error) {
 func (c *canary) plant(t *testing.T) {
 	var members []memberView
 	for i := range c.plants {
-		members = append(members, memberView{ID: fmt.Sprintf("p%d", i), Name: "Alex"})
+		members = append(members, memberView{ID: fmt.Sprintf("p%d", i), Name: displayed})
 	}
 	for _, kind := range []string{"team", "emergency"} {
 		must(t, "making a room", c.l.call("POST", "/rooms", roomView{ID: "canary-" + kind, Kind: kind, Members: members}, nil))
 	}
 	for i, p := range c.plants {
-		id, err := c.l.post("canary-team", members[i].ID, p.text)
+		_, err := c.l.post("canary-team", members[i].ID, p.text)
 		must(t, p.what, err)
-		c.ids = append(c.ids, id)
 	}
 	c.settled(t, "canary-team")
+	all, err := c.l.messages("canary-team")
+	must(t, "reading the room", err)
+	c.quiet = map[string]bool{}
+	for _, m := range all {
+		c.quiet[m.Text] = m.Decision == "clean"
+	}
 }
 
 // use takes planted texts through everything else that can be done with one.
@@ -297,7 +306,14 @@ func (c *canary) clean(t *testing.T, where string, b []byte) {
 // messages stand for the platform; record pages must show what was captured.
 func (c *canary) look(t *testing.T, when string) {
 	t.Helper()
-	c.clean(t, "the log "+when, []byte(c.l.output()))
+	log := c.l.output()
+	c.clean(t, "the log "+when, []byte(log))
+	if !strings.Contains(log, "set aside") {
+		t.Errorf("%s: the log does not say that a message was set aside: it is not what was searched for values", when)
+	}
+	if strings.Contains(log, "Oswaldtwistle") {
+		t.Errorf("%s: the log holds the name of a member", when)
+	}
 	for i := range c.plants {
 		all, err := c.l.prompts(fmt.Sprintf("p%d", i))
 		must(t, "reading prompts", err)
@@ -311,6 +327,9 @@ func (c *canary) look(t *testing.T, when string) {
 	must(t, "reading the ledger", err)
 	c.clean(t, "the ledger "+when, b)
 	read := c.crawl(t, when)
+	if read < 4 {
+		t.Errorf("%s: only %d pages of the console were found", when, read)
+	}
 	for _, path := range []string{"/healthz", "/metrics", "/debug/pprof/", "/debug/pprof/heap?debug=1", "/debug/vars", "/nothing-here"} {
 		code, body := c.get(t, path)
 		c.clean(t, path+" "+when, body)
@@ -416,13 +435,12 @@ func (c *canary) erased(t *testing.T) {
 	}
 	tell := func(moment string) (clean, kept int) {
 		found := openVault(t, c.l).recover(t, texts)
-		for i, p := range c.plants {
-			if found[p.text] && p.text != aside {
-				if c.asked(t, i) {
-					kept++
-				} else {
-					clean++
-				}
+		for text := range found {
+			switch {
+			case c.quiet[text]:
+				clean++
+			case text != aside:
+				kept++
 			}
 		}
 		t.Logf("%s: %d clean and %d prompted texts can be read with the keys that are left", moment, clean, kept)
@@ -439,15 +457,6 @@ func (c *canary) erased(t *testing.T) {
 	} else if kept == 0 {
 		t.Error("the texts that open prompts offer to keep cannot be read any more")
 	}
-}
-
-// asked reports, from the platform's own file, whether a planted message was
-// asked about.
-func (c *canary) asked(t *testing.T, i int) bool {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(c.l.data(), "practice.jsonl"))
-	must(t, "reading the platform's file", err)
-	return bytes.Contains(b, []byte(`"Messages":["`+c.ids[i]+`"]`)) || bytes.Contains(b, []byte(`"messages":["`+c.ids[i]+`"]`))
 }
 
 // scanFile scans a file of planted texts with every kind of output.
@@ -474,8 +483,8 @@ func (c *canary) scanFile(t *testing.T) {
 				t.Logf("scan --format %s is not there yet", format)
 				continue
 			}
-			if err == nil {
-				t.Errorf("scan --input %s --format %s found nothing", input, format)
+			if code := cmd.ProcessState.ExitCode(); code < 1 || !bytes.Contains(out, []byte("NHS number")) {
+				t.Errorf("scan --input %s --format %s found nothing: %v", input, format, err)
 			}
 			c.clean(t, "scan --input "+input+" --format "+format, out)
 		}

@@ -125,18 +125,19 @@ func (v *vault) openRing(key []byte) error {
 const sealedHead = 12 + aes.BlockSize
 
 // recover tries every key of the ring at every place of every file, and
-// returns which of the texts can be read. It knows where no sealed text can
-// begin: sealed bytes look random, and 28 of them without a high bit do not.
+// returns which of the texts can be read.
 func (v *vault) recover(t *testing.T, texts []string) map[string]bool {
 	t.Helper()
-	heads := map[[aes.BlockSize]byte][]string{}
+	s := sought{heads: map[[aes.BlockSize]byte][]string{}}
 	for _, text := range texts {
 		if len(text) < aes.BlockSize {
 			t.Fatalf("a text of %d bytes is too short to be looked for", len(text))
 		}
 		h := [aes.BlockSize]byte([]byte(text)[:aes.BlockSize])
-		heads[h] = append(heads[h], text)
+		s.heads[h] = append(s.heads[h], text)
+		s.first[int(h[0])<<8|int(h[1])] = true
 	}
+	places := v.places()
 	var mu sync.Mutex
 	found := map[string]bool{}
 	work := make(chan []byte)
@@ -144,7 +145,7 @@ func (v *vault) recover(t *testing.T, texts []string) map[string]bool {
 	for range runtime.NumCPU() {
 		all.Go(func() {
 			for key := range work {
-				for _, text := range v.readable(key, heads) {
+				for _, text := range s.readable(key, places) {
 					mu.Lock()
 					found[text] = true
 					mu.Unlock()
@@ -160,7 +161,40 @@ func (v *vault) recover(t *testing.T, texts []string) map[string]bool {
 	return found
 }
 
-func (v *vault) readable(key []byte, heads map[[aes.BlockSize]byte][]string) (found []string) {
+// places are all places where a sealed text can begin, each with what follows
+// it. Sealed bytes look random: 28 of them without a high bit, as in written
+// text or empty pages, cannot be. The log holds the same pages many times; of
+// places that begin alike the first is enough.
+func (v *vault) places() [][]byte {
+	var out [][]byte
+	seen := map[[sealedHead]byte]bool{}
+	for _, b := range v.plain {
+		high := -1 // the last place with a high bit
+		for at := range b {
+			if b[at] >= 0x80 {
+				high = at
+			}
+			from := at + 1 - sealedHead
+			if from < 0 || high < from {
+				continue
+			}
+			if w := [sealedHead]byte(b[from : at+1]); !seen[w] {
+				seen[w] = true
+				out = append(out, b[from:])
+			}
+		}
+	}
+	return out
+}
+
+// sought is what is looked for, by its first block.
+type sought struct {
+	heads map[[aes.BlockSize]byte][]string
+	first [1 << 16]bool // by the first two bytes
+}
+
+// readable returns the texts that the key opens.
+func (s *sought) readable(key []byte, places [][]byte) (found []string) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err) // every key of the ring has 32 bytes
@@ -171,33 +205,22 @@ func (v *vault) readable(key []byte, heads map[[aes.BlockSize]byte][]string) (fo
 	}
 	var counter, stream, head [aes.BlockSize]byte
 	counter[15] = 2 // of the first block that GCM encrypts
-	for _, b := range v.plain {
-		high := -1 // the last place with a high bit
-		for i := range min(len(b), sealedHead-1) {
-			if b[i] >= 0x80 {
-				high = i
-			}
+	for _, b := range places {
+		copy(counter[:12], b)
+		block.Encrypt(stream[:], counter[:])
+		if !s.first[int(stream[0]^b[12])<<8|int(stream[1]^b[13])] {
+			continue
 		}
-		for at := 0; at+sealedHead <= len(b); at++ {
-			if b[at+sealedHead-1] >= 0x80 {
-				high = at + sealedHead - 1
-			}
-			if high < at {
+		for i := range head {
+			head[i] = stream[i] ^ b[12+i]
+		}
+		for _, text := range s.heads[head] {
+			end := 12 + len(text) + box.Overhead()
+			if end > len(b) {
 				continue
 			}
-			copy(counter[:12], b[at:])
-			block.Encrypt(stream[:], counter[:])
-			for i := range head {
-				head[i] = stream[i] ^ b[at+12+i]
-			}
-			for _, text := range heads[head] {
-				end := at + 12 + len(text) + box.Overhead()
-				if end > len(b) {
-					continue
-				}
-				if plain, err := box.Open(nil, b[at:at+12], b[at+12:end], nil); err == nil && string(plain) == text {
-					found = append(found, text)
-				}
+			if plain, err := box.Open(nil, b[:12], b[12:end], nil); err == nil && string(plain) == text {
+				found = append(found, text)
 			}
 		}
 	}
