@@ -36,6 +36,10 @@ const (
 
 // New makes sure that the folder exists and can be written to.
 func New(root string) (*Filer, error) {
+	root, err := filepath.Abs(root) // a receipt has to find the record again from anywhere
+	if err != nil {
+		return nil, fmt.Errorf("records folder: %w", err)
+	}
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("records folder: %w", err)
 	}
