@@ -16,6 +16,8 @@ type scorer struct {
 	v      *view
 	before []string
 
+	words map[*wordSet][]wordAt // of a long text: every word of a set, found once
+
 	beforeRead  bool
 	beforeFound []int // rules
 }
@@ -70,6 +72,7 @@ func (sc *scorer) scoreAll(found []candidate) []scored {
 			all = sc.keep(all, sc.score(c, nil))
 		}
 	}
+	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(a.start, b.start) })
 	others := all
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) > 0 {
@@ -105,7 +108,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	if out.near.kind != noSignal && r.also.size > 0 {
 		lo, hi := sc.reach(r.Context.Reach, c)
 		var ok bool
-		if out.also, _, ok = r.also.nearest(text, lo, hi, c.start, c.end); !ok {
+		if out.also, _, ok = sc.nearest(r.also, lo, hi, c.start, c.end); !ok {
 			out.near = signal{}
 		}
 	}
@@ -116,11 +119,11 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 		return out
 	}
 	lo, hi := sentence(text, c.start, c.end)
-	if w, d, ok := r.against.nearest(text, lo, hi, c.start, c.end); ok && (out.near.kind == noSignal || d < distance) {
+	if w, d, ok := sc.nearest(r.against, lo, hi, c.start, c.end); ok && (out.near.kind == noSignal || d < distance) {
 		out.confidence *= 0.4
 		out.against = w
 	}
-	if w, _, ok := r.never.nearest(text, lo, hi, lo, lo); ok {
+	if w, _, ok := sc.nearest(r.never, lo, hi, lo, lo); ok {
 		out.confidence = min(out.confidence, 0.1)
 		out.never = w
 	}
@@ -130,7 +133,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 // signal looks for the nearest thing in reach that makes c likely.
 func (sc *scorer) signal(r *compiled, c candidate, others []scored) (signal, int) {
 	lo, hi := sc.reach(r.Context.Reach, c)
-	if w, d, ok := r.words.nearest(sc.v.text, lo, hi, c.start, c.end); ok {
+	if w, d, ok := sc.nearest(r.words, lo, hi, c.start, c.end); ok {
 		return signal{wordNear, w}, d
 	}
 	if s, d := sc.beside(r, c, others, lo, hi); s.kind != noSignal {
@@ -198,6 +201,28 @@ func shouting(text string, c candidate) bool {
 	return capitals > 12 && capitals > 4*small
 }
 
+// longText is the length from which the words of a rule are looked up once for
+// the whole text, and not again around each candidate.
+const longText = 1 << 10
+
+func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool) {
+	if s.size == 0 || len(sc.v.text) < longText {
+		return s.nearest(sc.v.text, lo, hi, at, until)
+	}
+	places, ok := sc.words[s]
+	if !ok {
+		if sc.words == nil {
+			sc.words = map[*wordSet][]wordAt{}
+		}
+		places = s.all(sc.v.text)
+		sc.words[s] = places
+	}
+	return nearestOf(places, lo, hi, at, until)
+}
+
+// messageReach is how far signals count in a text longer than messages are.
+const messageReach = 2000
+
 // phraseBefore and phraseAfter are how far a phrase reaches, in bytes.
 const (
 	phraseBefore = 48
@@ -212,7 +237,7 @@ func (sc *scorer) reach(reach rules.Reach, c candidate) (int, int) {
 	case rules.Sentence:
 		return sentence(sc.v.text, c.start, c.end)
 	}
-	return 0, len(sc.v.text)
+	return max(0, c.start-messageReach), min(len(sc.v.text), c.end+messageReach)
 }
 
 // signalAt is the confidence from which a finding counts as a signal for
@@ -226,10 +251,14 @@ func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) 
 	}
 	var near signal
 	distance := 0
-	for _, o := range others {
+	from, _ := slices.BinarySearchFunc(others, lo, func(o scored, lo int) int { return cmp.Compare(o.start, lo) })
+	for _, o := range others[from:] {
+		if o.start > hi {
+			break
+		}
 		or := &sc.set.rules[o.rule]
 		apart := max(c.start-o.end, o.start-c.end)
-		if apart < 0 || o.confidence < signalAt || o.start < lo || o.end > hi || !slices.Contains(r.Context.Findings, or.Category) {
+		if apart < 0 || o.confidence < signalAt || o.end > hi || !slices.Contains(r.Context.Findings, or.Category) {
 			continue
 		}
 		if near.kind == noSignal || apart < distance {
@@ -321,21 +350,37 @@ func (sc *scorer) resolve(all []scored) []scored {
 	slices.SortStableFunc(all, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(b.confidence, a.confidence), cmp.Compare(b.end-b.start, a.end-a.start), cmp.Compare(a.start, b.start))
 	})
-	var kept []scored
+	kept := all[:0]
+	var taken places
+	whole := map[string]bool(nil)
 	for _, c := range all {
 		r := &sc.set.rules[c.rule]
-		if !slices.ContainsFunc(kept, func(k scored) bool {
-			kr := &sc.set.rules[k.rule]
-			if r.Whole || kr.Whole {
-				return r.Whole && kr.Whole && r.Category == kr.Category
-			}
-			return c.start < k.end && k.start < c.end
-		}) {
-			kept = append(kept, c)
+		switch {
+		case r.Whole && whole[r.Category], !r.Whole && !taken.take(c.start, c.end):
+			continue
+		case r.Whole && whole == nil:
+			whole = map[string]bool{}
 		}
+		if r.Whole {
+			whole[r.Category] = true
+		}
+		kept = append(kept, c)
 	}
 	slices.SortStableFunc(kept, func(a, b scored) int { return cmp.Compare(a.start, b.start) })
 	return kept
+}
+
+// places are stretches of text that do not overlap, in order.
+type places [][2]int
+
+// take adds a stretch unless it overlaps one that is there.
+func (p *places) take(start, end int) bool {
+	i, _ := slices.BinarySearchFunc(*p, start, func(have [2]int, start int) int { return cmp.Compare(have[0], start) })
+	if i > 0 && (*p)[i-1][1] > start || i < len(*p) && (*p)[i][0] < end {
+		return false
+	}
+	*p = slices.Insert(*p, i, [2]int{start, end})
+	return true
 }
 
 // finding is a finding with its place in the view it was found in.

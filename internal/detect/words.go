@@ -1,14 +1,17 @@
 package detect
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // wordSet finds words and phrases in a text, whatever their case. A word
 // ending in * stands for all words that begin so.
 type wordSet struct {
-	first  map[string][]phrase // by the first word, whole
-	stems  map[string][]phrase // by the first four letters, for words ending in *
-	size   int
-	leaves []phrase
+	first map[string][]phrase // by the first word, whole
+	stems map[string][]phrase // by the first letters, for words ending in *
+	size  int
 }
 
 type phrase struct {
@@ -36,12 +39,67 @@ func newWordSet(words []string) *wordSet {
 
 const stemKey = 3
 
+// wordAt is a phrase of a set in a text.
+type wordAt struct {
+	start, end int
+	shown      string
+}
+
 // nearest gives the phrase nearest to [at, until) among those that lie in
 // text[lo:hi] and not within the value, and its distance in bytes.
 func (s *wordSet) nearest(text string, lo, hi, at, until int) (shown string, distance int, ok bool) {
-	if s == nil || s.size == 0 {
+	if s.size == 0 {
 		return "", 0, false
 	}
+	s.each(text, lo, hi, func(w wordAt) {
+		if d := w.distance(at, until); d >= 0 && (!ok || d < distance) {
+			shown, distance, ok = w.shown, d, true
+		}
+	})
+	return shown, distance, ok
+}
+
+// distance is how far a phrase is from [at, until), or -1 where they overlap.
+func (w wordAt) distance(at, until int) int {
+	switch {
+	case w.end <= at:
+		return at - w.end
+	case w.start >= until:
+		return w.start - until
+	}
+	return -1
+}
+
+// all gives every phrase of the set in text, in order.
+func (s *wordSet) all(text string) (out []wordAt) {
+	s.each(text, 0, len(text), func(w wordAt) { out = append(out, w) })
+	return out
+}
+
+// nearestOf is nearest among phrases found before. It looks at a few to either
+// side of the value: they are in order.
+func nearestOf(places []wordAt, lo, hi, at, until int) (shown string, distance int, ok bool) {
+	i, _ := slices.BinarySearchFunc(places, at, func(w wordAt, at int) int { return cmp.Compare(w.start, at) })
+	try := func(w wordAt) {
+		if w.start < lo || w.end > hi {
+			return
+		}
+		if d := w.distance(at, until); d >= 0 && (!ok || d < distance) {
+			shown, distance, ok = w.shown, d, true
+		}
+	}
+	const few = 8
+	for _, w := range places[max(0, i-few):i] {
+		try(w)
+	}
+	for j := i; j < len(places) && (places[j].start < until || j < i+few); j++ {
+		try(places[j])
+	}
+	return shown, distance, ok
+}
+
+// each calls f for every phrase of the set that lies in text[lo:hi].
+func (s *wordSet) each(text string, lo, hi int, f func(wordAt)) {
 	var low [48]byte
 	for i := lo; i < hi; {
 		if !isWordByte(text[i]) {
@@ -55,33 +113,20 @@ func (s *wordSet) nearest(text string, lo, hi, at, until int) (shown string, dis
 		if j-i <= len(low) {
 			w := lower(low[:0], text[i:j])
 			for _, p := range s.first[string(w)] {
-				shown, distance, ok = closer(p, text, i, hi, at, until, shown, distance, ok)
+				if end := p.matchAt(text, i, hi); end >= 0 {
+					f(wordAt{i, end, p.shown})
+				}
 			}
 			if len(w) >= stemKey {
 				for _, p := range s.stems[string(w[:stemKey])] {
-					shown, distance, ok = closer(p, text, i, hi, at, until, shown, distance, ok)
+					if end := p.matchAt(text, i, hi); end >= 0 {
+						f(wordAt{i, end, p.shown})
+					}
 				}
 			}
 		}
 		i = j
 	}
-	return shown, distance, ok
-}
-
-// closer keeps the nearer of the phrase at text[i:] and what was found before.
-func closer(p phrase, text string, i, hi, at, until int, shown string, distance int, ok bool) (string, int, bool) {
-	end := p.matchAt(text, i, hi)
-	if end < 0 || i < until && end > at {
-		return shown, distance, ok
-	}
-	d := at - end
-	if i >= until {
-		d = i - until
-	}
-	if !ok || d < distance {
-		return p.shown, d, true
-	}
-	return shown, distance, ok
 }
 
 // matchAt gives the end of the phrase at text[i:], or -1.
@@ -121,13 +166,17 @@ func lower(dst []byte, s string) []byte {
 	return dst
 }
 
+// sentenceReach is how far a sentence may go on to either side: a bound, so
+// that a text without full stops costs no more than another.
+const sentenceReach = 500
+
 // sentence gives the bounds of the sentence or line around [start, end).
 func sentence(text string, start, end int) (int, int) {
 	lo, hi := start, end
-	for lo > 0 && !sentenceEnd(text, lo-1) {
+	for lo > 0 && start-lo < sentenceReach && !sentenceEnd(text, lo-1) {
 		lo--
 	}
-	for hi < len(text) && !sentenceEnd(text, hi) {
+	for hi < len(text) && hi-end < sentenceReach && !sentenceEnd(text, hi) {
 		hi++
 	}
 	return lo, hi
