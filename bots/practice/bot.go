@@ -158,17 +158,23 @@ func (p *Platform) refuses(e bots.Effect) error {
 }
 
 // called applies a call of the bot.
-func (p *Platform) called(o op, r *room) {
+func (p *Platform) called(o op, r *room) error {
+	if o.Call == nil {
+		return fmt.Errorf("%w: a call without its entry", errInvalid)
+	}
 	e := *o.Call
 	p.ledger = append(p.ledger, e)
 	if e.Outcome != "done" || r == nil {
-		return
+		return nil
 	}
 	if e.Key != "" {
 		p.keys[e.Key] = len(p.ledger) - 1
 	}
 	switch e.Effect {
 	case bots.Whisper, bots.Revise, bots.Remind:
+		if o.Shown == nil {
+			return fmt.Errorf("%w: a call without its prompt", errInvalid)
+		}
 		pr := p.prompts[o.Shown.ID]
 		if pr == nil {
 			pr = &prompt{room: e.Room, member: e.Member, at: e.At}
@@ -181,12 +187,16 @@ func (p *Platform) called(o op, r *room) {
 		r.post(op{Message: e.Made, Text: o.Text, At: o.At})
 	case bots.Delete:
 		m := r.index[e.Message]
+		if m == nil {
+			return fmt.Errorf("%w: message of a call", errUnknown)
+		}
 		m.text, m.state = "", "deleted"
 		r.event(chat.Event{Kind: chat.Deleted, At: o.At, Message: e.Message})
 	case bots.Remove:
 		r.leave(e.Member)
 		r.event(chat.Event{Kind: chat.Left, At: o.At, Member: e.Member})
 	}
+	return nil
 }
 
 // Sent implements bots.Reconciler: the ledger knows every key.

@@ -39,17 +39,17 @@ type op struct {
 	Shown   *bots.Prompt   `json:"shown,omitempty"`
 }
 
-// file is the append-only file, synced once for all who wait.
+// file is the append-only file. A written line survives the end of the process;
+// the disk is synced every second, so a power cut may cost the last moment of
+// this platform (and never anything of the product's own store).
 type file struct {
 	f    *os.File
 	size int64
-
-	mu      sync.Mutex
-	synced  int64
-	syncing bool
-	done    *sync.Cond
-	err     error
+	quit chan struct{}
+	idle sync.WaitGroup
 }
+
+const syncEvery = time.Second
 
 // openFile reads every line into apply and drops a last line that a kill cut
 // short. A line that cannot be read before the last is an error: nothing is
@@ -59,11 +59,11 @@ func openFile(path string, apply func(op) error) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("practice platform: %w", err)
 	}
-	l := &file{f: f}
-	l.done = sync.NewCond(&l.mu)
+	l := &file{f: f, quit: make(chan struct{})}
 	if err := l.replay(apply); err != nil {
 		return nil, errors.Join(fmt.Errorf("practice platform: %s: %w. Move the file away to begin with empty rooms", path, err), f.Close())
 	}
+	l.idle.Go(l.syncNowAndThen)
 	return l, nil
 }
 
@@ -78,7 +78,6 @@ func (l *file) replay(apply func(op) error) error {
 				}
 			}
 			_, err := l.f.Seek(l.size, io.SeekStart)
-			l.synced = l.size
 			return err
 		} else if err != nil {
 			return err
@@ -94,13 +93,12 @@ func (l *file) replay(apply func(op) error) error {
 	}
 }
 
-// write adds a line and returns the size up to which the file has to be
-// synced. The caller holds the platform's lock. A line that does not fit
-// leaves no trace.
-func (l *file) write(o op) (int64, error) {
+// write adds a line. The caller holds the platform's lock. A line that does not
+// fit leaves no trace.
+func (l *file) write(o op) error {
 	b, err := json.Marshal(o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	b = append(b, '\n')
 	if n, err := l.f.Write(b); err != nil || n < len(b) {
@@ -108,37 +106,32 @@ func (l *file) write(o op) (int64, error) {
 		if _, seekErr := l.f.Seek(l.size, io.SeekStart); seekErr != nil {
 			err = errors.Join(err, seekErr)
 		}
-		return 0, err
+		return err
 	}
 	l.size += int64(len(b))
-	return l.size, nil
-}
-
-// sync returns when the file is durable up to a size. One sync of the disk
-// serves everybody who waits for it.
-func (l *file) sync(upTo int64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.synced < upTo {
-		if l.syncing {
-			l.done.Wait()
-			continue
-		}
-		l.syncing = true
-		l.mu.Unlock()
-		info, err := l.f.Stat()
-		if err == nil {
-			err = l.f.Sync()
-		}
-		l.mu.Lock()
-		l.syncing = false
-		l.done.Broadcast()
-		if err != nil {
-			return errors.Join(ErrFull, err)
-		}
-		l.synced = max(l.synced, info.Size())
-	}
 	return nil
 }
 
-func (l *file) close() error { return errors.Join(l.f.Sync(), l.f.Close()) }
+func (l *file) syncNowAndThen() {
+	t := time.NewTicker(syncEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-t.C:
+			_ = l.f.Sync() // what does not fit was refused when it was written
+		}
+	}
+}
+
+func (l *file) close() error {
+	select {
+	case <-l.quit:
+		return nil
+	default:
+	}
+	close(l.quit)
+	l.idle.Wait()
+	return errors.Join(l.f.Sync(), l.f.Close())
+}

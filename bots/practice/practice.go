@@ -175,8 +175,8 @@ var (
 	errOver      = errors.New("the prompt is not open any more")
 )
 
-// record checks, writes and applies one operation, and returns when it is
-// durable. check runs under the lock and may complete the operation.
+// record checks, writes and applies one operation. When it returns, the
+// operation survives the end of the process. check runs under the lock and may complete the operation.
 func (p *Platform) record(o op, check func(*op) error) (op, error) {
 	p.mu.Lock()
 	o.At = p.Now().UTC()
@@ -186,7 +186,7 @@ func (p *Platform) record(o op, check func(*op) error) (op, error) {
 			return o, err
 		}
 	}
-	upTo, err := p.file.write(o)
+	err := p.file.write(o)
 	if err == nil {
 		err = p.apply(o)
 	}
@@ -195,13 +195,7 @@ func (p *Platform) record(o op, check func(*op) error) (op, error) {
 	if err != nil {
 		return o, err
 	}
-	if o.Op == "ack" {
-		return o, nil // losing it costs a second delivery, which changes nothing
-	}
-	if err := p.file.sync(upTo); err != nil {
-		return o, err
-	}
-	if r != nil {
+	if r != nil && o.Op != "ack" {
 		p.kick(r)
 		p.Touch(chat.ID{Account: account, Local: o.Room})
 	}
@@ -223,12 +217,15 @@ func (p *Platform) apply(o op) error {
 		return nil
 	}
 	r := p.rooms[o.Room]
+	if o.Op == "call" {
+		return p.called(o, r)
+	}
 	if r == nil {
-		if o.Op == "call" {
-			p.called(o, nil)
-			return nil
-		}
 		return fmt.Errorf("%w: room of %q", errUnknown, o.Op)
+	}
+	m := r.index[o.Message]
+	if m == nil && (o.Op == "edit" || o.Op == "delete" || o.Op == "react") {
+		return fmt.Errorf("%w: message of %q", errUnknown, o.Op)
 	}
 	ev := chat.Event{At: o.At, Member: o.Member, Message: o.Message, Text: string(o.Text)}
 	switch o.Op {
@@ -242,15 +239,12 @@ func (p *Platform) apply(o op) error {
 		r.post(o)
 		ev.Kind, ev.ReplyTo, ev.Name = chat.Posted, o.Reply, r.nameOf(o.Member)
 	case "edit":
-		m := r.index[o.Message]
 		m.text, m.state, m.revision = string(o.Text), "edited", m.revision+1
 		ev.Kind, ev.Revision, ev.Name = chat.Edited, m.revision, r.nameOf(o.Member)
 	case "delete":
-		m := r.index[o.Message]
 		m.text, m.state = "", "deleted"
 		ev.Kind = chat.Deleted
 	case "react":
-		m := r.index[o.Message]
 		m.reacted = append(m.reacted, string(o.Text))
 		ev.Kind = chat.Reacted
 	case "answer":
@@ -260,9 +254,6 @@ func (p *Platform) apply(o op) error {
 	case "ack":
 		r.ack(o.Seq)
 		return nil
-	case "call":
-		p.called(o, r)
-		return nil
 	default:
 		return fmt.Errorf("%w: %q", errInvalid, o.Op)
 	}
@@ -270,11 +261,12 @@ func (p *Platform) apply(o op) error {
 	return nil
 }
 
-// event queues an event for the bot. Its key is its number in the room, which
-// stays the same whenever the file is read.
+// event queues an event for the bot. Its key is its number in the room and its
+// time, which stay the same whenever the file is read, and are not given again
+// should a power cut cost the file its end.
 func (r *room) event(ev chat.Event) {
 	r.seq++
-	ev.Key = fmt.Sprint(r.seq)
+	ev.Key = fmt.Sprintf("%d-%x", r.seq, ev.At.UnixNano())
 	ev.Chat = chat.ID{Account: account, Local: r.id}
 	r.events = append(r.events, ev)
 }

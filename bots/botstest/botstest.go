@@ -1,0 +1,323 @@
+// Package botstest is the suite that every bot passes: what bots.Bot promises,
+// held against a real platform or its test server.
+//
+// It must not know any platform; what a person does there it asks of the
+// Harness.
+package botstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// Harness is a bot on its platform, and what people can do there. Chat has at
+// least the members Sam and Priya, and is new: the bot has been in it from the
+// beginning.
+type Harness struct {
+	Bot        bots.Bot
+	Chat       chat.ID
+	Sam, Priya chat.MemberID
+	// Say posts as a member and returns the message's id.
+	Say func(t *testing.T, who chat.MemberID, text string) chat.MessageID
+	// Edit and Delete are the sender's own.
+	Edit   func(t *testing.T, who chat.MemberID, m chat.MessageID, text string)
+	Delete func(t *testing.T, who chat.MemberID, m chat.MessageID)
+	// Prompts lists the prompts that a member can see, and nothing else.
+	Prompts func(t *testing.T, who chat.MemberID) []string
+	// Calls counts the calls of a kind that reached the platform.
+	Calls func(t *testing.T, k bots.Kind) int
+	// Members lists who is in the chat.
+	Members func(t *testing.T) []chat.MemberID
+}
+
+// Run runs the suite. fresh gives a new harness for each test.
+func Run(t *testing.T, fresh func(t *testing.T) Harness) {
+	for name, test := range map[string]func(*testing.T, Harness){
+		"EventsArriveInOrder":                   inOrder,
+		"WhatFailedIsDeliveredAgain":            again,
+		"WhatWasNotAcknowledgedSurvivesRestart": unacknowledged,
+		"RunEndsWithItsContext":                 ends,
+		"AbilitiesSayWhatDoDoes":                abilities,
+		"APromptIsPrivateAndCanBeRevised":       private,
+		"AnEffectCanBeFoundByItsKey":            byKey,
+		"DeletingTwiceIsGone":                   gone,
+		"RemovingRemoves":                       removes,
+		"HostileTextIsCarriedUnchanged":         hostile,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
+	}
+}
+
+// sink takes deliveries.
+type sink struct {
+	mu     sync.Mutex
+	events []chat.Event
+	refuse int
+}
+
+func (s *sink) deliver(_ context.Context, events []chat.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse > 0 {
+		s.refuse--
+		return errors.New("not stored")
+	}
+	s.events = append(s.events, events...)
+	return nil
+}
+
+func (s *sink) of(k chat.EventKind) []chat.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []chat.Event
+	for _, e := range s.events {
+		if e.Kind == k {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// run connects the bot until the test ends, or stop is called.
+func run(t *testing.T, h Harness, s *sink) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = h.Bot.Run(ctx, s.deliver) }()
+	stop = func() { cancel(); <-ended }
+	t.Cleanup(stop)
+	return stop
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func inOrder(t *testing.T, h Harness) {
+	s := &sink{}
+	run(t, h, s)
+	const n = 30
+	var said []chat.MessageID
+	for i := range n {
+		said = append(said, h.Say(t, h.Sam, fmt.Sprint("message ", i)))
+	}
+	h.Edit(t, h.Sam, said[3], "changed")
+	h.Delete(t, h.Sam, said[4])
+	until(t, "everything arrived", func() bool { return len(s.of(chat.Deleted)) == 1 && len(s.of(chat.Posted)) == n })
+	for i, e := range s.of(chat.Posted) {
+		if e.Message != said[i] || e.Text != fmt.Sprint("message ", i) || e.Member != h.Sam || e.Chat != h.Chat || e.At.IsZero() || e.Key == "" {
+			t.Fatalf("event %d is %+v", i, e)
+		}
+	}
+	edited := s.of(chat.Edited)
+	if len(edited) != 1 || edited[0].Text != "changed" || edited[0].Revision < 1 || edited[0].Message != said[3] {
+		t.Errorf("the edit arrived as %+v", edited)
+	}
+	keys := map[string]bool{}
+	for _, e := range s.events {
+		if keys[e.Key] && e.Chat == h.Chat {
+			t.Errorf("two events have the key %q", e.Key)
+		}
+		keys[e.Key] = true
+	}
+}
+
+func again(t *testing.T, h Harness) {
+	s := &sink{refuse: 3}
+	run(t, h, s)
+	m := h.Say(t, h.Sam, "hello")
+	until(t, "the message arrived after three refusals", func() bool {
+		p := s.of(chat.Posted)
+		return len(p) == 1 && p[0].Message == m
+	})
+}
+
+func unacknowledged(t *testing.T, h Harness) {
+	deaf := &sink{refuse: 1 << 30}
+	stop := run(t, h, deaf)
+	m := h.Say(t, h.Sam, "hello")
+	time.Sleep(50 * time.Millisecond)
+	stop()
+	s := &sink{}
+	run(t, h, s)
+	until(t, "the message arrived after all", func() bool {
+		p := s.of(chat.Posted)
+		return len(p) == 1 && p[0].Message == m
+	})
+}
+
+func ends(t *testing.T, h Harness) {
+	stop := run(t, h, &sink{})
+	done := make(chan struct{})
+	go func() { stop(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Run went on for ten seconds after its context had ended")
+	}
+}
+
+// effect builds one effect of each kind that the harness can carry out.
+func effect(t *testing.T, h Harness, k bots.Kind, key string) bots.Effect {
+	t.Helper()
+	m := h.Say(t, h.Sam, "something about "+key)
+	e := bots.Effect{Key: key, Kind: k, Chat: h.Chat, Member: h.Sam, Message: m}
+	switch k {
+	case bots.Post:
+		e.Member, e.Message, e.Text = "", "", "a notice"
+	case bots.Whisper, bots.Revise, bots.Remind:
+		e.Prompt = prompt("p-"+key, m)
+	}
+	return e
+}
+
+func prompt(id string, m chat.MessageID) *bots.Prompt {
+	return &bots.Prompt{
+		ID: id, Messages: []chat.MessageID{m}, Title: "Hello Sam, about your message.", Body: "It may include something.",
+		State: "open", Steps: []bots.Step{{ID: "message", Text: "Delete it."}},
+		Answers: []bots.Answer{{ID: "deleted", Label: "I have deleted it"}},
+	}
+}
+
+func abilities(t *testing.T, h Harness) {
+	run(t, h, &sink{})
+	able, err := h.Bot.Abilities(t.Context(), h.Chat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range bots.Kinds {
+		e := effect(t, h, k, "able-"+string(k))
+		if k == bots.Revise || k == bots.Remind {
+			first := e
+			first.Kind, first.Key = bots.Whisper, "first-"+string(k)
+			if _, err := h.Bot.Do(t.Context(), first); err != nil && able[bots.Whisper].Level == bots.Yes {
+				t.Fatalf("whispering first: %v", err)
+			}
+		}
+		_, err := h.Bot.Do(t.Context(), e)
+		if refused := errors.Is(err, bots.ErrUnsupported); refused != (able[k].Level == bots.No) {
+			t.Errorf("%s: the ability is %v, and Do answered %v", k, able[k], err)
+		}
+		if able[k].Level != bots.Yes && able[k].Why == "" {
+			t.Errorf("%s: the ability does not say why not", k)
+		}
+	}
+	if _, err := h.Bot.Do(t.Context(), bots.Effect{Kind: "shout", Chat: h.Chat}); !errors.Is(err, bots.ErrUnsupported) {
+		t.Errorf("an unknown kind was answered with %v", err)
+	}
+}
+
+func private(t *testing.T, h Harness) {
+	run(t, h, &sink{})
+	e := effect(t, h, bots.Whisper, "w1")
+	if _, err := h.Bot.Do(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Prompts(t, h.Sam); !slices.Equal(got, []string{e.Prompt.ID}) {
+		t.Fatalf("the sender sees %v", got)
+	}
+	if got := h.Prompts(t, h.Priya); len(got) != 0 {
+		t.Fatalf("somebody else sees %v", got)
+	}
+	e.Kind, e.Key, e.Prompt.State = bots.Revise, "r1", "put-right"
+	if _, err := h.Bot.Do(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Prompts(t, h.Sam); len(got) != 1 {
+		t.Errorf("after a revision the sender sees %v, want the one prompt", got)
+	}
+	if h.Calls(t, bots.Whisper) != 1 || h.Calls(t, bots.Revise) != 1 {
+		t.Error("the platform did not count one whisper and one revision")
+	}
+}
+
+func byKey(t *testing.T, h Harness) {
+	look, ok := h.Bot.(bots.Reconciler)
+	if !ok {
+		t.Skip("this platform cannot be asked by key: interrupted effects end as unknown")
+	}
+	run(t, h, &sink{})
+	e := effect(t, h, bots.Post, "n1")
+	if _, sent, err := look.Sent(t.Context(), e); sent || err != nil {
+		t.Fatalf("before: sent %t, %v", sent, err)
+	}
+	made, err := h.Bot.Do(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, sent, err := look.Sent(t.Context(), e)
+	if !sent || err != nil || found != made {
+		t.Errorf("after: sent %t, message %q, %v; want true, %q", sent, found, err, made)
+	}
+}
+
+func gone(t *testing.T, h Harness) {
+	s := &sink{}
+	run(t, h, s)
+	e := effect(t, h, bots.Delete, "d1")
+	_, err := h.Bot.Do(t.Context(), e)
+	if errors.Is(err, bots.ErrUnsupported) {
+		t.Skip("this platform does not let the bot delete")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Bot.Do(t.Context(), e); !errors.Is(err, bots.ErrGone) {
+		t.Errorf("deleting it again was answered with %v, want ErrGone", err)
+	}
+	until(t, "the deletion is reported", func() bool {
+		d := s.of(chat.Deleted)
+		return len(d) == 1 && d[0].Message == e.Message
+	})
+}
+
+func removes(t *testing.T, h Harness) {
+	s := &sink{}
+	run(t, h, s)
+	_, err := h.Bot.Do(t.Context(), bots.Effect{Key: "x1", Kind: bots.Remove, Chat: h.Chat, Member: h.Sam})
+	if errors.Is(err, bots.ErrUnsupported) {
+		t.Skip("this platform does not let the bot remove members")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(h.Members(t), h.Sam) {
+		t.Error("the member is still there")
+	}
+	until(t, "the leaving is reported", func() bool {
+		l := s.of(chat.Left)
+		return len(l) == 1 && l[0].Member == h.Sam
+	})
+}
+
+func hostile(t *testing.T, h Harness) {
+	s := &sink{}
+	run(t, h, s)
+	texts := []string{"<script>alert(1)</script>", "@everyone <!channel> @here", "\u202eright to left\u202c", "%s %n {{.}} ${x}",
+		"a\x00b", "=1+1", "line\r\nline", "\U0001f9d1\u200d\U0001f692"}
+	for _, text := range texts {
+		h.Say(t, h.Sam, text)
+	}
+	until(t, "all arrived", func() bool { return len(s.of(chat.Posted)) == len(texts) })
+	for i, e := range s.of(chat.Posted) {
+		if e.Text != texts[i] {
+			t.Errorf("%q arrived as %q", texts[i], e.Text)
+		}
+	}
+	if n := h.Calls(t, bots.Post); n != 0 {
+		t.Errorf("the bot said %d things by itself", n)
+	}
+}
