@@ -46,6 +46,7 @@ func (e exitError) Unwrap() error { return e.err }
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	ignoreFileLimit()
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(in)
