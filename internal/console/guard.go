@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed assets/chaperone.css
+//go:embed assets/*
 var assets embed.FS
 
 // policy lets a page load our own files and talk to us, and nothing else.
