@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -27,15 +28,15 @@ func Email(s string) (string, error) {
 // that form already is not copied.
 func fold(s string) string {
 	s = strings.TrimSpace(s)
-	plain := true
+	ascii := true
 	for i := range len(s) {
-		if c := s[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
-			plain = false
+		if s[i] >= utf8.RuneSelf {
+			ascii = false
 			break
 		}
 	}
-	if plain {
-		return s
+	if ascii {
+		return strings.ToLower(s)
 	}
 	// Folding can undo the form and the form can undo folding; once more
 	// after both is stable.

@@ -166,7 +166,7 @@ func (p *planner) approvers(self PersonID, within time.Duration, keys ...string)
 func (p *planner) matchAll() {
 	p.member = make(map[memberKey]*Member, len(p.Members))
 	p.matches = make(map[*Member]Match, len(p.Members))
-	where := map[memberKey]chat.ID{}
+	where := make(map[memberKey]chat.ID, len(p.Members))
 	for _, c := range p.Chats {
 		for _, m := range c.Members {
 			k := memberKey{c.ID.Account, m.Member}
@@ -178,8 +178,11 @@ func (p *planner) matchAll() {
 	for i := range p.Members {
 		m := &p.Members[i]
 		var in chat.ID
-		for _, id := range append([]chat.MemberID{m.ID}, m.Also...) {
-			k := memberKey{m.Account, id}
+		for n := -1; n < len(m.Also); n++ {
+			k := memberKey{m.Account, m.ID}
+			if n >= 0 {
+				k.id = m.Also[n]
+			}
 			p.member[k] = m
 			if c, ok := where[k]; ok {
 				in = c
@@ -293,7 +296,7 @@ func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Ste
 	}
 	at := effective(person, p.Rules.Zone)
 	st.Leaves, st.Due = person.Leaves, at
-	st.Because = because(person, at, p.Now, match)
+	st.Because = because(person, at, p.Now, match.Explain(*m))
 	for _, r := range p.Reinstated {
 		if r.Person == person.ID && r.Leaves == person.Leaves {
 			p.wait(st, time.Time{}, "They were let in again by %s.", r.By)
@@ -314,14 +317,14 @@ func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Ste
 	return p.farewell(st, grace)
 }
 
-func because(person *Person, at, now time.Time, match Match) string {
+func because(person *Person, at, now time.Time, match string) string {
 	switch {
 	case person.Dismissed:
-		return fmt.Sprintf("The directory says that they are dismissed from %s. %s", person.Leaves, match.Explain)
+		return fmt.Sprintf("The directory says that they are dismissed from %s. %s", person.Leaves, match)
 	case at.After(now):
-		return fmt.Sprintf("The directory says that %s is their last day. %s", person.Leaves, match.Explain)
+		return fmt.Sprintf("The directory says that %s is their last day. %s", person.Leaves, match)
 	default:
-		return fmt.Sprintf("The directory says that %s was their last day. %s", person.Leaves, match.Explain)
+		return fmt.Sprintf("The directory says that %s was their last day. %s", person.Leaves, match)
 	}
 }
 

@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chaperone/internal/chat"
@@ -37,11 +38,33 @@ const (
 
 // Match joins a member to a person, and says how.
 type Match struct {
-	Person  PersonID
-	By      By
-	Explain string // for a person to read; at most two characters of an identifier
+	Person PersonID
+	By     By // the strongest way; others agree with it
 
+	also   By        // another way that says the same
+	gone   bool      // their row is gone from the directory
 	proved time.Time // when the proof was given; zero for a link
+}
+
+// Explain says how the match of a member was made, for a person to read. At
+// most two characters of an identifier are in it.
+func (m Match) Explain(who Member) string {
+	text := ""
+	for _, by := range []By{m.By, m.also} {
+		where := "is"
+		if m.gone {
+			where = "was"
+		}
+		switch by {
+		case ByLink:
+			text += fmt.Sprintf("Confirmed by %s to be %s in the directory. ", who.LinkBy, m.Person)
+		case ByPhone:
+			text += fmt.Sprintf("Their %s, %s, %s in the directory for %s. ", by, lastTwo(who.Phone), where, m.Person)
+		case ByEmail:
+			text += fmt.Sprintf("Their %s, %s, %s in the directory for %s. ", by, lastTwo(who.Email), where, m.Person)
+		}
+	}
+	return strings.TrimSpace(text)
 }
 
 // Doubt says why a member is joined to nobody. The names are closed.
@@ -152,7 +175,10 @@ func (ix *index) match(m *Member) (Match, Doubt) {
 		case best.Person != e.match.Person:
 			return Match{}, Conflict
 		default:
-			best.Explain += " " + e.match.Explain
+			best.also = e.match.By
+			if e.match.proved.After(best.proved) {
+				best.proved = e.match.proved
+			}
 		}
 	}
 	if best.Person == "" {
@@ -170,9 +196,7 @@ func (ix *index) match(m *Member) (Match, Doubt) {
 func (ix *index) evidence(m *Member) []evidence {
 	var list []evidence
 	if m.Link != "" {
-		list = append(list, evidence{match: Match{
-			Person: m.Link, By: ByLink, Explain: fmt.Sprintf("Confirmed by %s to be %s in the directory.", m.LinkBy, m.Link),
-		}})
+		list = append(list, evidence{match: Match{Person: m.Link, By: ByLink}})
 	}
 	if m.Phone != "" {
 		list = ix.identifier(list, ByPhone, m.Phone, m.PhoneAt)
@@ -193,8 +217,7 @@ func (ix *index) identifier(list []evidence, by By, x string, proved time.Time) 
 		if _, there := ix.person(owner.Person); !known || there {
 			return list
 		}
-		return append(list, verified(Match{Person: owner.Person, By: by, proved: proved, Explain: fmt.Sprintf(
-			"Their %s, %s, was in the directory for %s, whose row is gone.", by, lastTwo(x), owner.Person)}))
+		return append(list, verified(Match{Person: owner.Person, By: by, proved: proved, gone: true}))
 	}
 	if len(holders) > 1 {
 		e := evidence{doubt: Shared}
@@ -211,8 +234,7 @@ func (ix *index) identifier(list []evidence, by By, x string, proved time.Time) 
 	if !proved.IsZero() && !since.IsZero() && !proved.After(since) {
 		return append(list, evidence{doubt: Recycled})
 	}
-	return append(list, verified(Match{Person: p.ID, By: by, proved: proved, Explain: fmt.Sprintf(
-		"Their %s, %s, is in the directory for %s.", by, lastTwo(x), p.ID)}))
+	return append(list, verified(Match{Person: p.ID, By: by, proved: proved}))
 }
 
 func verified(m Match) evidence {

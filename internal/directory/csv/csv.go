@@ -11,6 +11,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
 	"slices"
@@ -154,7 +155,7 @@ func Read(ctx context.Context, file io.ReadSeeker, m Mapping) (List, error) {
 		return List{}, err
 	}
 	list := List{Columns: t.columns, Encoding: t.encoding, Separator: string(t.rows.Comma)}
-	r := reader{table: t, mapping: m, list: &list, seen: make(map[directory.PersonID]int32, t.guess), words: map[string]string{}}
+	r := reader{table: t, mapping: m, list: &list, seed: maphash.MakeSeed(), keys: make([]key, 0, t.guess), words: map[string]string{}}
 	list.People = make([]directory.Person, 0, t.guess)
 	if !r.columns() {
 		return List{}, &r.faults

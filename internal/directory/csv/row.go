@@ -1,9 +1,11 @@
 package csv
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
+	"hash/maphash"
 	"io"
 	"slices"
 	"strings"
@@ -20,12 +22,19 @@ type reader struct {
 	layout                                           string
 	id, name, role, unit, started, leaves, dismissed int
 	phones, emails                                   []int
-	seen                                             map[directory.PersonID]int32 // line
-	words                                            map[string]string            // roles and units, which repeat
-	spare                                            []string                     // for numbers and addresses
+	seed                                             maphash.Seed
+	keys                                             []key
+	words                                            map[string]string // roles and units, which repeat
+	spare                                            []string          // for numbers and addresses
 	faults                                           Faults
 	warnings                                         Faults
 	cells                                            map[string]*tally
+}
+
+// key is the key of one person, short enough to sort a million of them.
+type key struct {
+	hash     uint64
+	at, line int32 // in the list of people, in the file
 }
 
 // tally counts what is usable in a column.
@@ -143,11 +152,7 @@ func (r *reader) row(row []string) {
 		r.faults.add(line, r.mapping.ID, "%s", why)
 		return
 	}
-	if first, ok := r.seen[p.ID]; ok {
-		r.faults.add(line, r.mapping.ID, "the key stands at line %d already", first)
-		return
-	}
-	r.seen[p.ID] = int32(line)
+	r.keys = append(r.keys, key{maphash.String(r.seed, string(p.ID)), int32(len(r.list.People)), int32(line)})
 	p.Phones = r.several(row, r.phones, r.mapping.Phones, line, func(s string) (string, error) {
 		return directory.Phone(s, r.mapping.Country)
 	})
@@ -275,8 +280,29 @@ func yesNo(s string) (yes, ok bool) {
 	return false, false
 }
 
+// twice reports keys that stand in two lines.
+func (r *reader) twice() {
+	slices.SortFunc(r.keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.line, b.line))
+	})
+	first := 0
+	for i, k := range r.keys {
+		if r.keys[first].hash != k.hash {
+			first = i
+		}
+		// Different keys with one hash stand among each other: look at all of them.
+		for _, f := range r.keys[first:i] {
+			if r.list.People[f.at].ID == r.list.People[k.at].ID {
+				r.faults.add(int(k.line), r.mapping.ID, "the key stands at line %d already", f.line)
+				break
+			}
+		}
+	}
+}
+
 // whole judges the file as a whole.
 func (r *reader) whole() {
+	r.twice()
 	if len(r.list.People) == 0 && r.faults.Count == 0 {
 		r.faults.add(0, "", "there is nobody in the file")
 	}
