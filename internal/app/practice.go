@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"html/template"
+	"net/http"
 
 	"chaperone/bots"
 	"chaperone/bots/practice"
@@ -19,6 +21,9 @@ func (a *App) practiceOptions() practice.Options {
 		AfterClock: func(ctx context.Context) error { return a.engine.CatchUp(ctx) },
 		Decided:    a.decided,
 		Trail:      a.trail,
+		Frame: func(w http.ResponseWriter, r *http.Request, title string, body template.HTML) {
+			a.console.Frame(w, r, title, body) // the console is made after the platform, and before anything is served
+		},
 	}
 }
 
