@@ -133,12 +133,17 @@ func (e *Engine) store(ctx context.Context, events []chat.Event) error {
 	failpoint.Hit("receive.stored")
 	e.trouble("store", nil)
 	e.count(func(c *Counts) { c.Received += int64(len(events)) })
-	nudge(e.poke)
 	last := chat.ID{}
 	for _, ev := range events {
-		if ev.Chat != last {
-			e.wake(ev.Chat)
-			last = ev.Chat
+		if ev.Chat == last {
+			continue
+		}
+		last = ev.Chat
+		e.wake(last)
+		select {
+		case <-e.room(last).noticed:
+		default:
+			nudge(e.poke) // its notice is due
 		}
 	}
 	return nil

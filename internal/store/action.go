@@ -16,7 +16,7 @@ import (
 // Due implements engine.Ledger. An action that comes after another is not due
 // before that one is done.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]engine.Action, time.Time, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT a.id, a.key, a.kind, c.account, c.id, a.member, a.message, a.prompt, a.record, a.after, a.due, a.started > 0, a.tries, a.version
+	rows, err := s.query(ctx, `SELECT a.id, a.key, a.kind, c.account, c.id, a.member, a.message, a.prompt, a.record, a.after, a.due, a.started > 0, a.tries, a.version
 		FROM actions a JOIN chats c ON c.n = a.chat
 		WHERE a.outcome = '' AND a.due <= ? AND (a.after = '' OR EXISTS (SELECT 1 FROM actions b WHERE b.key = a.after AND b.outcome = 'done'))
 		ORDER BY a.due, a.id LIMIT ?`, millis(now), limit)
@@ -39,7 +39,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]engine.Act
 		return nil, time.Time{}, err
 	}
 	var next int64
-	err = s.read.QueryRowContext(ctx, "SELECT due FROM actions WHERE outcome = '' AND due > ? ORDER BY due LIMIT 1", millis(now)).Scan(&next)
+	err = s.queryOne(ctx, "SELECT due FROM actions WHERE outcome = '' AND due > ? ORDER BY due LIMIT 1",
+		[]any{millis(now)}, &next)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -104,7 +105,8 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 	var r record.Record
 	var b []byte
 	var promptID string
-	if err := s.read.QueryRowContext(ctx, "SELECT prompt, body FROM records WHERE id = ?", id).Scan(&promptID, &b); err != nil {
+	if err := s.queryOne(ctx, "SELECT prompt, body FROM records WHERE id = ?",
+		[]any{id}, &promptID, &b); err != nil {
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -135,7 +137,7 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 
 // texts opens what a prompt keeps.
 func (s *Store) texts(ctx context.Context, promptID string) (map[chat.MessageID]string, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT k.message, p.slot, k.text FROM kept k JOIN prompts p ON p.id = k.prompt WHERE k.prompt = ?", promptID)
+	rows, err := s.query(ctx, "SELECT k.message, p.slot, k.text FROM kept k JOIN prompts p ON p.id = k.prompt WHERE k.prompt = ?", promptID)
 	if err != nil {
 		return nil, err
 	}

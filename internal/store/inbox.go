@@ -139,7 +139,7 @@ func (s *Store) unseal(slot uint64, text []byte) (string, error) {
 
 // Waiting implements engine.Inbox.
 func (s *Store) Waiting(ctx context.Context) ([]chat.ID, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT account, id FROM chats WHERE n IN (SELECT DISTINCT chat FROM events WHERE state = 0)`)
+	rows, err := s.query(ctx, `SELECT account, id FROM chats WHERE n IN (SELECT DISTINCT chat FROM events WHERE state = 0)`)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +150,8 @@ func (s *Store) Waiting(ctx context.Context) ([]chat.ID, error) {
 func (s *Store) Take(ctx context.Context, id chat.ID, limit int) (engine.Load, error) {
 	load := engine.Load{Chat: engine.Chat{ID: id, Kind: chat.Team}}
 	var n int64
-	err := s.read.QueryRowContext(ctx, "SELECT n, name, kind, noticed FROM chats WHERE account = ? AND id = ?",
-		string(id.Account), id.Local).Scan(&n, &load.Chat.Name, &load.Chat.Kind, &load.Chat.Noticed)
+	err := s.queryOne(ctx, "SELECT n, name, kind, noticed FROM chats WHERE account = ? AND id = ?",
+		[]any{string(id.Account), id.Local}, &n, &load.Chat.Name, &load.Chat.Kind, &load.Chat.Noticed)
 	if errors.Is(err, sql.ErrNoRows) || limit == 0 || err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
@@ -166,7 +166,7 @@ func (s *Store) Take(ctx context.Context, id chat.ID, limit int) (engine.Load, e
 }
 
 func (s *Store) events(ctx context.Context, id chat.ID, n int64, limit int) ([]engine.Pending, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT seq, tries, key, kind, at, member, name, message, revision, prompt, answer, step, done, slot, text
+	rows, err := s.query(ctx, `SELECT seq, tries, key, kind, at, member, name, message, revision, prompt, answer, step, done, slot, text
 		FROM events WHERE chat = ? AND state = 0 ORDER BY seq LIMIT ?`, n, limit)
 	if err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 			add(&messages, string(p.Event.Message))
 		}
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT shown, busy, body FROM prompts WHERE chat = ?1 AND id IN (
+	rows, err := s.query(ctx, `SELECT shown, busy, body FROM prompts WHERE chat = ?1 AND id IN (
 			SELECT value FROM json_each(?2)
 			UNION SELECT prompt FROM prompt_messages WHERE chat = ?1 AND message IN (SELECT value FROM json_each(?3))
 			UNION SELECT id FROM prompts WHERE chat = ?1 AND waiting = 1 AND member IN (SELECT value FROM json_each(?4)))`,
@@ -222,7 +222,7 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 // Recent implements engine.Inbox.
 func (s *Store) Recent(ctx context.Context, id chat.ID, since time.Time) ([]engine.Said, error) {
 	const look = 20_000 // events: far more than one chat says in the window
-	rows, err := s.read.QueryContext(ctx, `SELECT member, received, slot, text FROM events
+	rows, err := s.query(ctx, `SELECT member, received, slot, text FROM events
 		WHERE seq > (SELECT coalesce(max(seq), 0) - ? FROM events) AND state = 1 AND received > ? AND slot > 0
 		AND chat = (SELECT n FROM chats WHERE account = ? AND id = ?) ORDER BY seq`,
 		look, millis(since), string(id.Account), id.Local)

@@ -227,7 +227,7 @@ func (t *tx) plan(n int64, a engine.Action) error {
 
 // Prompt implements engine.Prompts.
 func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE id = ?", id)
+	rows, err := s.query(ctx, "SELECT shown, busy, body FROM prompts WHERE id = ?", id)
 	if err != nil {
 		return engine.Shown{}, err
 	}
@@ -243,7 +243,7 @@ func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
 
 // Overdue implements engine.Prompts.
 func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]engine.Shown, time.Time, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?", millis(now), limit)
+	rows, err := s.query(ctx, "SELECT shown, busy, body FROM prompts WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?", millis(now), limit)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -252,7 +252,8 @@ func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]engine
 		return nil, time.Time{}, err
 	}
 	var next int64
-	err = s.read.QueryRowContext(ctx, "SELECT due FROM prompts WHERE due > ? ORDER BY due LIMIT 1", millis(now)).Scan(&next)
+	err = s.queryOne(ctx, "SELECT due FROM prompts WHERE due > ? ORDER BY due LIMIT 1",
+		[]any{millis(now)}, &next)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

@@ -35,6 +35,7 @@ type Store struct {
 	ring  *ring
 	write *writer
 	read  *sql.DB
+	stmts sync.Map // query to *sql.Stmt: each is prepared once for each connection
 }
 
 // Open takes the data folder, creating it where it does not exist. keyFile
@@ -80,7 +81,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.ring, err = openRing(filepath.Join(s.home.dir, ringFile), seal, s.home.fresh); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if s.write, err = newWriter(ctx, db, s.ring); err != nil {
+	if s.write, err = newWriter(ctx, db, s.ring, s.home.master); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	if s.read, err = s.openDB(path); err != nil {
@@ -128,6 +129,38 @@ func (s *Store) openDB(path string) (*sql.DB, error) {
 	})
 }
 
+// query reads rows. Preparing a query costs as much as running it.
+func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+// queryOne reads one row into values; sql.ErrNoRows when there is none.
+func (s *Store) queryOne(ctx context.Context, query string, args []any, into ...any) error {
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(into...)
+}
+
+func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := s.stmts.Load(query); ok {
+		return st.(*sql.Stmt), nil
+	}
+	st, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if before, was := s.stmts.LoadOrStore(query, st); was {
+		return before.(*sql.Stmt), st.Close()
+	}
+	return st, nil
+}
+
 // checkBelow is the size up to which the whole database is checked at start;
 // a larger one is checked as it is read.
 const checkBelow = 64 << 20
@@ -168,7 +201,11 @@ func (s *Store) ready(ctx context.Context, db *sql.DB) error {
 func (s *Store) Close() error {
 	var err error
 	if s.read != nil {
-		err = s.read.Close()
+		s.stmts.Range(func(_, st any) bool {
+			err = errors.Join(err, st.(*sql.Stmt).Close())
+			return true
+		})
+		err = errors.Join(err, s.read.Close())
 	}
 	if s.write != nil {
 		err = errors.Join(err, s.write.close())
@@ -179,15 +216,16 @@ func (s *Store) Close() error {
 // writer is the single writer. Requests that arrive together are committed
 // together: one sync of the disk serves all of them.
 type writer struct {
-	db    *sql.DB
-	conn  *sql.Conn
-	ring  *ring
-	queue chan *request
-	done  chan struct{}
-	stop  sync.Once
-	stmts map[string]*sql.Stmt
-	next  uint64 // the next unused key of the ring
-	chats map[string]chatRow
+	db     *sql.DB
+	conn   *sql.Conn
+	ring   *ring
+	master []byte
+	queue  chan *request
+	done   chan struct{}
+	stop   sync.Once
+	stmts  map[string]*sql.Stmt
+	next   uint64 // the next unused key of the ring
+	chats  map[string]chatRow
 }
 
 type request struct {
@@ -199,13 +237,13 @@ type request struct {
 // most is how many requests share a commit.
 const most = 128
 
-func newWriter(ctx context.Context, db *sql.DB, r *ring) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, r *ring, master []byte) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		db: db, conn: conn, ring: r, queue: make(chan *request, most), done: make(chan struct{}),
+		db: db, conn: conn, ring: r, master: master, queue: make(chan *request, most), done: make(chan struct{}),
 		stmts: map[string]*sql.Stmt{},
 	}
 	if err := conn.QueryRowContext(ctx, "SELECT next FROM ring").Scan(&w.next); err != nil {

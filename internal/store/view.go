@@ -30,7 +30,7 @@ func (s *Store) Decided(ctx context.Context, id chat.ID, messages []chat.Message
 	for i, m := range messages {
 		wanted[i] = string(m)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT m.id, m.revision, m.label, m.prompt, coalesce(p.body ->> 'State', ''),
+	rows, err := s.query(ctx, `SELECT m.id, m.revision, m.label, m.prompt, coalesce(p.body ->> 'State', ''),
 			coalesce((SELECT r.id FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0 ORDER BY r.filed DESC LIMIT 1), '')
 		FROM json_each(?) j JOIN messages m ON m.id = j.value AND m.chat = (SELECT n FROM chats WHERE account = ? AND id = ?)
 		LEFT JOIN prompts p ON p.id = m.prompt`, list(wanted), string(id.Account), id.Local)
@@ -52,7 +52,7 @@ type Deed struct {
 
 // Trail lists what was done in a chat, the newest first.
 func (s *Store) Trail(ctx context.Context, id chat.ID, limit int) ([]Deed, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT kind, CASE WHEN outcome = '' THEN due ELSE ended END, outcome, record FROM actions
+	rows, err := s.query(ctx, `SELECT kind, CASE WHEN outcome = '' THEN due ELSE ended END, outcome, record FROM actions
 		WHERE chat = (SELECT n FROM chats WHERE account = ? AND id = ?) AND kind <> 'revise' ORDER BY ended DESC LIMIT ?`,
 		string(id.Account), id.Local, limit)
 	if err != nil {
@@ -76,9 +76,9 @@ func (s *Store) Trail(ctx context.Context, id chat.ID, limit int) ([]Deed, error
 // chat; the zero time when it has nothing.
 func (s *Store) NextReminder(ctx context.Context, id chat.ID) (time.Time, error) {
 	var due int64
-	err := s.read.QueryRowContext(ctx, `SELECT coalesce(min(due), 0) FROM prompts
+	err := s.queryOne(ctx, `SELECT coalesce(min(due), 0) FROM prompts
 		WHERE waiting = 1 AND due > 0 AND chat = (SELECT n FROM chats WHERE account = ? AND id = ?)`,
-		string(id.Account), id.Local).Scan(&due)
+		[]any{string(id.Account), id.Local}, &due)
 	return fromMillis(due), err
 }
 
@@ -91,7 +91,7 @@ type Filed struct {
 
 // Records lists the captures, the newest first.
 func (s *Store) Records(ctx context.Context, limit int) ([]Filed, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT body, receipt FROM records ORDER BY captured DESC LIMIT ?", limit)
+	rows, err := s.query(ctx, "SELECT body, receipt FROM records ORDER BY captured DESC LIMIT ?", limit)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,8 @@ func (s *Store) Records(ctx context.Context, limit int) ([]Filed, error) {
 func (s *Store) Record(ctx context.Context, id string) (Filed, error) {
 	var f Filed
 	var body, receipt []byte
-	err := s.read.QueryRowContext(ctx, "SELECT body, receipt FROM records WHERE id = ?", id).Scan(&body, &receipt)
+	err := s.queryOne(ctx, "SELECT body, receipt FROM records WHERE id = ?",
+		[]any{id}, &body, &receipt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, record.ErrNotFound
 	} else if err != nil {
@@ -141,7 +142,7 @@ type Aside struct {
 
 // SetAside lists the events that could not be scanned, the newest first.
 func (s *Store) SetAside(ctx context.Context, limit int) ([]Aside, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT c.account, c.id, e.message, e.received, e.tries FROM events e
+	rows, err := s.query(ctx, `SELECT c.account, c.id, e.message, e.received, e.tries FROM events e
 		JOIN chats c ON c.n = e.chat WHERE e.state = 2 ORDER BY e.seq DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, err
@@ -163,6 +164,7 @@ func (s *Store) SetAside(ctx context.Context, limit int) ([]Aside, error) {
 // Waits counts the prompts that wait for their members, and how many of them
 // have been escalated. It counts prompts, never people.
 func (s *Store) Waits(ctx context.Context) (open, escalated int, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE body ->> 'State' = 'escalated') FROM prompts WHERE waiting = 1`).Scan(&open, &escalated)
+	err = s.queryOne(ctx, `SELECT count(*), count(*) FILTER (WHERE body ->> 'State' = 'escalated') FROM prompts WHERE waiting = 1`,
+		nil, &open, &escalated)
 	return open, escalated, err
 }
