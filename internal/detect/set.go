@@ -190,6 +190,7 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 			found = merge(found, more, func(f finding) bool { return f.start < cut && cut < f.end })
 		}
 	}
+	raise(found)
 	return reports(found), nil
 }
 

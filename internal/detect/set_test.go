@@ -109,3 +109,27 @@ func TestCompileRefusesRulesThatDoNotProve(t *testing.T) {
 		}
 	}
 }
+
+func TestStandingTogetherRaisesSeverity(t *testing.T) {
+	set := builtin(t)
+	severity := func(text, category string) rules.Severity {
+		for _, f := range scan(t, set, text, detect.Context{}) {
+			if f.Category == category {
+				return f.Severity
+			}
+		}
+		return ""
+	}
+	if got := severity("sandbags to 12 Example Road please", "uk_postcode_address"); got != rules.Caution {
+		t.Errorf("an address alone is %q", got)
+	}
+	if got := severity("Mrs Trellis at 12 Example Road has dementia", "uk_postcode_address"); got != rules.Serious {
+		t.Errorf("an address beside health is %q", got)
+	}
+	if got := severity("Rhiannon Williams, 12 Example Road, 07700 900123", "phone"); got != rules.Serious {
+		t.Errorf("a phone number beside name and address is %q", got)
+	}
+	if got := severity("Mrs Trellis has dementia", "person_name"); got != rules.Note {
+		t.Errorf("a name is %q", got)
+	}
+}
