@@ -77,7 +77,7 @@ const (
 
 // Chat is one chat.
 type Chat struct {
-	ID             string    `yaml:"id" json:"id" jsonschema_description:"account/chat, such as practice/flood-north."`
+	ID             string    `yaml:"id" json:"id" jsonschema:"required" jsonschema_description:"account/chat, such as practice/flood-north."`
 	Kind           chat.Kind `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=team,enum=emergency,enum=partner,enum=public" jsonschema_description:"What the chat is for."`
 	Mode           Mode      `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=watch,enum=act" jsonschema_description:"watch: decide and count. act: ask people."`
 	Administrators []string  `yaml:"administrators" json:"administrators,omitempty" jsonschema_description:"Two named officers at least."`

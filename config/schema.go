@@ -9,7 +9,7 @@ import (
 // Schema is the JSON Schema of the configuration, for editors. It agrees with
 // Read on names and types; Read knows more.
 func Schema() []byte {
-	r := &jsonschema.Reflector{DoNotReference: true, FieldNameTag: "yaml"}
+	r := &jsonschema.Reflector{DoNotReference: true, FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true}
 	s := r.Reflect(&File{})
 	s.ID, s.Title = "", "Chaperone's configuration"
 	b, err := json.MarshalIndent(s, "", "  ")
