@@ -86,10 +86,20 @@ func (r *reader) columns() bool {
 	for _, name := range m.Emails {
 		r.emails = append(r.emails, find("emails", name))
 	}
-	if m.Dates == "" {
+	r.settings()
+	r.cells = map[string]*tally{}
+	for _, name := range slices.Concat(m.Phones, m.Emails) {
+		r.cells[name] = &tally{}
+	}
+	return r.faults.Count == 0
+}
+
+// settings fills in what the mapping leaves open, and finds how dates are written.
+func (r *reader) settings() {
+	if r.mapping.Dates == "" {
 		r.mapping.Dates = forms[0][0]
 	}
-	if m.Country == "" {
+	if r.mapping.Country == "" {
 		r.mapping.Country = "44"
 	}
 	for _, f := range forms {
@@ -98,13 +108,8 @@ func (r *reader) columns() bool {
 		}
 	}
 	if r.layout == "" {
-		r.faults.add(0, "", "dates cannot be written %q; choose one of %s", m.Dates, strings.Join(Forms(), ", "))
+		r.faults.add(0, "", "dates cannot be written %q; choose one of %s", r.mapping.Dates, strings.Join(Forms(), ", "))
 	}
-	r.cells = map[string]*tally{}
-	for _, name := range slices.Concat(m.Phones, m.Emails) {
-		r.cells[name] = &tally{}
-	}
-	return r.faults.Count == 0
 }
 
 // all reads every row. The error is of reading; what is wrong with rows is
