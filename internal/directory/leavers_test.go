@@ -399,6 +399,27 @@ func TestLeavingWithdrawn(t *testing.T) {
 	}
 }
 
+func TestMatches(t *testing.T) {
+	s := world(4)
+	s.Members[0].Email, s.Members[0].EmailAt = email(0), longAgo
+	s.Members[1].Link, s.Members[1].LinkBy = pid(1), "ig-1"
+	s.Members[2].Bot = true
+	s.Members[3].PhoneAt = time.Time{}
+	list := Matches(s.Directory, s.Members, s.Before)
+	var got []string
+	for _, x := range list {
+		got = append(got, fmt.Sprintf("%s %s %s: %s", x.Member.ID, x.Match.Person, x.Doubt, x.Text))
+	}
+	want := []string{
+		"m0 s000 : Their verified phone, ending 00, is in the directory for s000. Their verified email, ending rg, is in the directory for s000.",
+		"m1 s001 : Confirmed by ig-1 to be s001 in the directory. Their verified phone, ending 01, is in the directory for s001.",
+		"m3  unverified: " + doubtText[Unverified],
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestReinstate(t *testing.T) {
 	s := world(10)
 	s.Chats = append(s.Chats, Chat{ID: flood, Kind: chat.Emergency, Members: append([]Membership(nil), s.Chats[0].Members...)})

@@ -80,6 +80,34 @@ const (
 	Recycled   Doubt = "recycled"   // the number or address went to another person since it was proved
 )
 
+// Matched says for one member who they are, or why that is not known.
+type Matched struct {
+	Member *Member
+	Match  Match
+	Doubt  Doubt  // NoDoubt when there is a match
+	Text   string // how the match was made, or the doubt; for a person to read
+}
+
+// Matches joins members to the people of a directory, in the order of members.
+// Bots and guests are left out.
+func Matches(s Snapshot, members []Member, before Memory) []Matched {
+	ix := newIndex(s, members, before.Owners, nil)
+	list := make([]Matched, 0, len(members))
+	for i := range members {
+		m := &members[i]
+		if m.Bot || m.Guest != "" {
+			continue
+		}
+		match, doubt := ix.match(m)
+		x := Matched{Member: m, Match: match, Doubt: doubt, Text: doubtText[doubt]}
+		if doubt == NoDoubt {
+			x.Text = match.Explain(*m)
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
 // Owner is who had an identifier when it was last seen with one person.
 type Owner struct {
 	Person PersonID  `json:"person"`
