@@ -138,7 +138,7 @@ func start(t testing.TB, bot *faulty) *house {
 	h.shift = func(d time.Duration) { mu.Lock(); defer mu.Unlock(); offset += d }
 	ids := 0
 	h.Engine = engine.New(engine.Options{
-		Store: st, Scanner: set, Packs: []policy.Pack{pack}, Filer: filer, Bots: []bots.Bot{bot},
+		Store: st, Scanner: picky{set}, Packs: []policy.Pack{pack}, Filer: filer, Bots: []bots.Bot{bot},
 		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Notice: "notice", Now: h.now,
 		NewID: func(now time.Time) string {
 			mu.Lock()
@@ -276,5 +276,37 @@ func TestMessagesAreDecidedInOrder(t *testing.T) {
 	}
 	if got := strings.Join(labels, ", "); got != "m1 clean, m2 prompted" {
 		t.Errorf("decided %s", got)
+	}
+}
+
+// picky is the real scanner, made to fail on some texts.
+type picky struct{ *detect.Set }
+
+func (p picky) Scan(ctx context.Context, text string, c detect.Context) ([]rules.Finding, error) {
+	switch text {
+	case "fail":
+		return nil, errors.New("cannot scan")
+	case "panic":
+		panic("cannot scan")
+	}
+	return p.Set.Scan(ctx, text, c)
+}
+
+func TestWhatCannotBeScannedIsSetAsideAndTheChatGoesOn(t *testing.T) {
+	for _, text := range []string{"fail", "panic"} {
+		t.Run(text, func(t *testing.T) {
+			h := start(t, newFaulty())
+			began := time.Now()
+			h.post("m1", text)
+			h.post("m2", sensitive)
+			until(t, "the message after it is asked about", func() bool { return h.bot.count(bots.Whisper) == 1 })
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("the chat stood still for %s, want less than five seconds", took)
+			}
+			aside, err := h.store.SetAside(t.Context(), 10)
+			if err != nil || len(aside) != 1 || aside[0].Message != "m1" || aside[0].Tries != 3 {
+				t.Errorf("set aside: %+v (%v)", aside, err)
+			}
+		})
 	}
 }
