@@ -2,6 +2,7 @@ package practice
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,10 +12,15 @@ import (
 )
 
 const (
-	deliverMost = 200
-	retryFirst  = 50 * time.Millisecond
-	retryMost   = time.Second
+	deliverMost      = 200     // events
+	deliverBytesMost = 4 << 20 // of the file, unless one alone is more
+	retryFirst       = 50 * time.Millisecond
+	retryMost        = time.Second
+	busyFor          = time.Second // while the file cannot grow
 )
+
+// done is the outcome of a call that had its effect.
+const done = "done"
 
 // Account implements bots.Bot.
 func (p *Platform) Account() chat.Account { return account }
@@ -28,14 +34,10 @@ func (p *Platform) Run(ctx context.Context, deliver bots.Deliver) error {
 		return errors.New("the practice account is connected already")
 	}
 	p.running, p.deliver = ctx, deliver
-	var all []*room
-	for _, id := range p.order {
-		all = append(all, p.rooms[id])
-	}
-	p.mu.Unlock()
-	for _, r := range all {
+	for _, r := range p.rooms {
 		p.kick(r)
 	}
+	p.mu.Unlock()
 	<-ctx.Done()
 	p.work.Wait()
 	p.mu.Lock()
@@ -44,11 +46,10 @@ func (p *Platform) Run(ctx context.Context, deliver bots.Deliver) error {
 	return ctx.Err()
 }
 
-// kick makes sure that a room's events are being delivered.
+// kick makes sure that a room's events are being delivered. The caller holds
+// the lock.
 func (p *Platform) kick(r *room) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.busy || p.running == nil || p.running.Err() != nil || len(r.events) == 0 {
+	if r.busy || p.running == nil || p.running.Err() != nil || len(r.pending) == 0 {
 		return
 	}
 	r.busy = true
@@ -62,23 +63,24 @@ func (p *Platform) deliverAll(ctx context.Context, deliver bots.Deliver, r *room
 	wait := retryFirst
 	for {
 		p.mu.Lock()
-		n := min(len(r.events), deliverMost)
+		n := 0
+		for size := 0; n < min(len(r.pending), deliverMost) && (n == 0 || size < deliverBytesMost); n++ {
+			size += int(r.pending[n].size)
+		}
 		if n == 0 || ctx.Err() != nil {
 			r.busy = false
 			p.mu.Unlock()
 			return
 		}
-		batch := append([]chat.Event(nil), r.events[:n]...)
-		seq := r.acked + int64(n)
+		batch := append([]pendingEvent(nil), r.pending[:n]...)
+		acked := r.acked
 		p.mu.Unlock()
-		err := deliver(ctx, batch)
-		if err == nil {
-			_, err = p.record(op{Op: "ack", Room: r.id, Seq: seq}, nil)
-		}
+		err := p.deliverBatch(ctx, deliver, r, batch, acked)
 		if err == nil {
 			wait = retryFirst
 			continue
 		}
+		p.o.Log.Debug("events are delivered again", "chat", r.id, "events", n, "err", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -87,12 +89,78 @@ func (p *Platform) deliverAll(ctx context.Context, deliver bots.Deliver, r *room
 	}
 }
 
+func (p *Platform) deliverBatch(ctx context.Context, deliver bots.Deliver, r *room, batch []pendingEvent, acked int64) error {
+	events := make([]chat.Event, 0, len(batch))
+	for i, at := range batch {
+		o, err := p.file.line(at.span)
+		if err != nil {
+			return err
+		}
+		ev, err := p.event(r, &o, int(at.nth))
+		if err != nil {
+			return err
+		}
+		// The same whenever the file is read, and not given again should a power
+		// cut cost the file its end.
+		ev.Key = fmt.Sprintf("%s/%d@%d", r.id, acked+int64(i)+1, ev.At.UnixNano())
+		events = append(events, ev)
+	}
+	if err := deliver(ctx, events); err != nil {
+		return err
+	}
+	return p.submit(&op{Op: "ack", Room: r.id, Seq: acked + int64(len(batch))}, func(*op) error { return nil })
+}
+
+// event is what a line of the file means to the bot: the nth event of it.
+func (p *Platform) event(r *room, o *op, nth int) (chat.Event, error) {
+	ev := chat.Event{Chat: r.chat(), At: o.At, Member: o.Member, Message: o.Message, Text: unquote(o.Text)}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if i, ok := r.places[o.Member]; ok && (o.Op == "post" || o.Op == "edit") {
+		ev.Name = r.people[i].Name
+	}
+	switch o.Op {
+	case "room":
+		if nth == 0 {
+			return chat.Event{Kind: chat.Added, Chat: ev.Chat, At: o.At, Name: o.Name, ChatKind: o.Kind}, nil
+		}
+		m := o.Members[nth-1]
+		return chat.Event{Kind: chat.Joined, Chat: ev.Chat, At: o.At, Member: m.ID, Name: m.Name}, nil
+	case "join":
+		ev.Kind, ev.Name = chat.Joined, o.Name
+	case "leave":
+		ev.Kind = chat.Left
+	case "post":
+		ev.Kind, ev.ReplyTo = chat.Posted, o.Reply
+	case "edit":
+		ev.Kind, ev.Revision = chat.Edited, o.Seq
+	case "delete":
+		ev.Kind = chat.Deleted
+	case "react":
+		ev.Kind = chat.Reacted
+	case "answer":
+		ev.Kind, ev.Prompt, ev.Answer = chat.Answered, o.Prompt, o.Answer
+	case "tick":
+		ev.Kind, ev.Prompt, ev.Step, ev.Done = chat.Ticked, o.Prompt, o.Step, o.Done
+	case "call":
+		var e Entry
+		if err := json.Unmarshal(o.Call, &e); err != nil {
+			return ev, errors.New("a call cannot be read")
+		}
+		if e.Effect == bots.Delete {
+			return chat.Event{Kind: chat.Deleted, Chat: ev.Chat, At: o.At, Message: e.Message}, nil
+		}
+		return chat.Event{Kind: chat.Left, Chat: ev.Chat, At: o.At, Member: e.Member}, nil
+	}
+	return ev, nil
+}
+
 // Abilities implements bots.Bot: the practice platform can do everything.
 func (p *Platform) Abilities(_ context.Context, id chat.ID) (bots.Abilities, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	if id.Account != account || p.rooms[id.Local] == nil {
-		return nil, bots.ErrGone
+		return nil, fmt.Errorf("there is no practice chat %q: %w", id.Local, bots.ErrGone)
 	}
 	able := bots.Abilities{}
 	for _, k := range bots.Kinds {
@@ -101,28 +169,46 @@ func (p *Platform) Abilities(_ context.Context, id chat.ID) (bots.Abilities, err
 	return able, nil
 }
 
-// Do implements bots.Bot. Every call is in the ledger before it returns, also
-// one that has no effect.
+// Do implements bots.Bot. Every call is in the ledger before it
+// returns, also one that has no effect; keys are written down and suppress
+// nothing. While the file cannot grow nothing happens and the bot is asked to
+// call again later.
 func (p *Platform) Do(_ context.Context, e bots.Effect) (chat.MessageID, error) {
-	var result error
-	entry := Entry{Effect: e.Kind, Room: e.Chat.Local, Member: e.Member, Message: e.Message, Key: e.Key, Outcome: "done"}
-	o, err := p.record(op{Op: "call", Room: e.Chat.Local, Call: &entry, Text: []byte(e.Text)}, func(o *op) error {
-		entry.At = o.At
-		if e.Prompt != nil {
-			shown := *e.Prompt
-			o.Shown, entry.Prompt, entry.Messages = &shown, shown.ID, shown.Messages
+	var refused error
+	entry := Entry{Effect: e.Kind, Room: e.Chat.Local, Member: e.Member, Message: e.Message, Key: e.Key}
+	o := &op{Op: "call", Room: e.Chat.Local}
+	switch {
+	case e.Kind == bots.Post:
+		raw, err := quote(e.Text)
+		if err != nil {
+			return "", err
 		}
-		if result = p.refuses(e); result != nil {
-			entry.Outcome = result.Error()
+		o.Text = raw
+	case e.Prompt != nil:
+		shown := *e.Prompt
+		o.Shown = &shown
+		entry.Prompt, entry.Messages = shown.ID, shown.Messages
+		if entry.Message == "" && len(shown.Messages) > 0 {
+			entry.Message = shown.Messages[0]
+		}
+	}
+	err := p.submit(o, func(o *op) error {
+		entry.At, entry.Outcome = o.At, done
+		if refused = p.refuses(e); refused != nil {
+			entry.Outcome, o.Shown = refused.Error(), nil
 		} else if e.Kind == bots.Post {
-			entry.Made = p.rooms[e.Chat.Local].nextID()
+			entry.Made = p.nextID()
 		}
-		return nil
+		var err error
+		o.Call, err = json.Marshal(entry)
+		return err
 	})
-	if err != nil {
+	if errors.Is(err, ErrFull) {
+		return "", bots.Busy{After: busyFor}
+	} else if err != nil {
 		return "", err
 	}
-	return o.Call.Made, result
+	return entry.Made, refused
 }
 
 // refuses says why a call has no effect, if so.
@@ -133,18 +219,25 @@ func (p *Platform) refuses(e bots.Effect) error {
 	}
 	switch e.Kind {
 	case bots.Whisper, bots.Revise, bots.Remind:
-		if e.Prompt == nil {
+		if e.Prompt == nil || e.Prompt.ID == "" {
 			return bots.ErrUnsupported
 		}
 		if !r.member(e.Member) {
 			return bots.ErrGone
 		}
-		if old := p.prompts[e.Prompt.ID]; e.Kind != bots.Whisper && (old == nil || old.member != e.Member) {
+		old := p.prompts[e.Prompt.ID]
+		if old == nil && e.Kind != bots.Whisper {
 			return bots.ErrGone
 		}
+		if old != nil && (old.member != e.Member || old.room != r) {
+			return bots.ErrForbidden
+		}
 	case bots.Post:
+		if e.Text == "" {
+			return bots.ErrUnsupported
+		}
 	case bots.Delete:
-		if m := r.index[e.Message]; m == nil || m.state == "deleted" {
+		if m := r.find(e.Message); m == nil || m.state == deleted {
 			return bots.ErrGone
 		}
 	case bots.Remove:
@@ -157,57 +250,26 @@ func (p *Platform) refuses(e bots.Effect) error {
 	return nil
 }
 
-// called applies a call of the bot.
-func (p *Platform) called(o op, r *room) error {
-	if o.Call == nil {
-		return fmt.Errorf("%w: a call without its entry", errInvalid)
-	}
-	e := *o.Call
-	p.ledger = append(p.ledger, e)
-	if e.Outcome != "done" || r == nil {
-		return nil
-	}
-	if e.Key != "" {
-		p.keys[e.Key] = len(p.ledger) - 1
-	}
-	switch e.Effect {
-	case bots.Whisper, bots.Revise, bots.Remind:
-		if o.Shown == nil {
-			return fmt.Errorf("%w: a call without its prompt", errInvalid)
-		}
-		pr := p.prompts[o.Shown.ID]
-		if pr == nil {
-			pr = &prompt{room: e.Room, member: e.Member, at: e.At}
-			p.prompts[o.Shown.ID] = pr
-			p.asked[e.Member] = append(p.asked[e.Member], o.Shown.ID)
-		}
-		pr.shown = *o.Shown
-		pr.reminded = pr.reminded || e.Effect == bots.Remind
-	case bots.Post:
-		r.post(op{Message: e.Made, Text: o.Text, At: o.At})
-	case bots.Delete:
-		m := r.index[e.Message]
-		if m == nil {
-			return fmt.Errorf("%w: message of a call", errUnknown)
-		}
-		m.text, m.state = "", "deleted"
-		r.event(chat.Event{Kind: chat.Deleted, At: o.At, Message: e.Message})
-	case bots.Remove:
-		r.leave(e.Member)
-		r.event(chat.Event{Kind: chat.Left, At: o.At, Member: e.Member})
-	}
-	return nil
-}
-
-// Sent implements bots.Reconciler: the ledger knows every key.
+// Sent implements bots.Reconciler: the ledger knows every key whose effect
+// happened.
 func (p *Platform) Sent(_ context.Context, e bots.Effect) (chat.MessageID, bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
 	at, ok := p.keys[e.Key]
-	if !ok {
+	var s span
+	if ok {
+		s = p.ledger[at]
+	}
+	p.mu.RUnlock()
+	if !ok || e.Key == "" {
 		return "", false, nil
 	}
-	return p.ledger[at].Made, true, nil
+	b, err := p.file.read(s)
+	if err != nil {
+		return "", false, err
+	}
+	var entry Entry
+	if err := json.Unmarshal(b, &entry); err != nil {
+		return "", false, fmt.Errorf("practice platform: the ledger cannot be read: %w", err)
+	}
+	return entry.Made, true, nil
 }
-
-func (r *room) nextID() chat.MessageID { return chat.MessageID(fmt.Sprintf("m%d", r.made+1)) }

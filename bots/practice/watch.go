@@ -1,6 +1,17 @@
 package practice
 
-import "chaperone/internal/chat"
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"chaperone/internal/chat"
+)
+
+const (
+	streamPause = 50 * time.Millisecond // between two lines of a stream: what changes meanwhile is one change
+	streamBeat  = 20 * time.Second      // a line at least so often, so that a dead reader is noticed
+)
 
 // Touch says that what the pages show of a room has changed.
 func (p *Platform) Touch(id chat.ID) {
@@ -8,8 +19,8 @@ func (p *Platform) Touch(id chat.ID) {
 	defer p.mu.Unlock()
 	if r := p.rooms[id.Local]; r != nil {
 		r.version++
+		p.wake()
 	}
-	p.wake()
 }
 
 func (p *Platform) touchAll() {
@@ -63,12 +74,50 @@ func (p *Platform) CloseStreams() {
 	}
 }
 
-// version is how often a room has changed since the start.
-func (p *Platform) version(roomID string) int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// mark names what pages show of a room now: this run, and how often the room
+// has changed in it. A page whose mark is of another run has missed something
+// and loads whole.
+func (p *Platform) mark(roomID string) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	if r := p.rooms[roomID]; r != nil {
-		return r.version
+		return fmt.Sprintf("%s.%d", p.epoch, r.version)
 	}
-	return 0
+	return p.epoch + ".0"
+}
+
+// stream tells one page its room's mark, at once and whenever it changes. It
+// carries nothing else: what the page shows, it fetches as its member.
+func (p *Platform) stream(w http.ResponseWriter, r *http.Request) {
+	told, stop := p.watch()
+	defer stop()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	out := http.NewResponseController(w)
+	last := ""
+	beat := time.NewTicker(streamBeat)
+	defer beat.Stop()
+	for {
+		line := ": still here\n\n"
+		if now := p.mark(r.PathValue("room")); now != last {
+			line, last = "retry: 1000\ndata: "+now+"\n\n", now
+		}
+		if _, err := fmt.Fprint(w, line); err != nil || out.Flush() != nil {
+			return
+		}
+		time.Sleep(streamPause)
+		for waiting := true; waiting; {
+			select {
+			case <-r.Context().Done():
+				return
+			case _, open := <-told:
+				if !open {
+					return
+				}
+				waiting = p.mark(r.PathValue("room")) == last
+			case <-beat.C:
+				waiting = false
+			}
+		}
+	}
 }
