@@ -335,7 +335,10 @@ func (l *lab) ledger() (out []ledgerView, err error) {
 // settled waits until every message of the rooms has a decision and nothing
 // is due any more.
 func (l *lab) settled(within time.Duration, rooms ...string) error {
-	for until := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(within); ; time.Sleep(100 * time.Millisecond) {
+		if err := l.advance(0); err != nil { // returns when the bot has nothing left to do
+			return err
+		}
 		pending := 0
 		for _, room := range rooms {
 			all, err := l.messages(room)
@@ -349,7 +352,7 @@ func (l *lab) settled(within time.Duration, rooms ...string) error {
 			}
 		}
 		if pending == 0 {
-			return l.advance(time.Second)
+			return l.advance(0)
 		}
 		if time.Now().After(until) {
 			return fmt.Errorf("after %v %d messages are still pending", within, pending)
