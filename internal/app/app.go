@@ -87,7 +87,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	var accounts []bots.Bot
 	if c.Practice {
-		if a.practice, err = practice.Open(filepath.Join(c.Data, practiceFile), a.practiceOptions()); err != nil {
+		if a.practice, err = practice.Open(filepath.Join(c.Data, practiceFile), a.practiceOptions(viewer.Zone)); err != nil {
 			return nil, errors.Join(err, a.close())
 		}
 		a.now = a.practice.Now
@@ -97,10 +97,17 @@ func New(ctx context.Context, c Config) (*App, error) {
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: filer, Bots: accounts,
 		Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
-	a.console = console.New(console.Options{
+	pages := console.Options{
 		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: filer, Path: a.engine,
 		Zone: viewer.Zone, Now: a.now, Log: c.Log,
-	})
+	}
+	if c.Practice {
+		pages.Practice = "/practice/"
+	}
+	if c.Demo {
+		pages.Home = pages.Practice
+	}
+	a.console = console.New(pages)
 	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
 }

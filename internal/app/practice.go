@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"time"
 
 	"chaperone/bots"
 	"chaperone/bots/practice"
@@ -15,8 +16,9 @@ import (
 // practiceOptions lets the practice platform's pages show what the bot decided
 // and did. The platform itself learns of it only through its bot, as any
 // platform would.
-func (a *App) practiceOptions() practice.Options {
+func (a *App) practiceOptions(zone *time.Location) practice.Options {
 	return practice.Options{
+		Zone:       zone,
 		Log:        a.c.Log,
 		AfterClock: func(ctx context.Context) error { return a.engine.CatchUp(ctx) },
 		Decided:    a.decided,
