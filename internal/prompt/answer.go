@@ -18,6 +18,7 @@ const (
 	AnswerNote         = "note"          // keep a note of the substance instead (R32)
 	AnswerNotSensitive = "not-sensitive" // the sender's judgement, kept as such (R15)
 	AnswerWrong        = "wrong"         // "This is wrong": stops, and goes to the named person
+	AnswerNoted        = "noted"         // "I have read this": under a hold there may be nothing to do
 )
 
 // The steps. Order is the policy's (S2, if you accidentally share; R26).
@@ -31,6 +32,7 @@ const (
 	StepChange  = "change" // change the password, key or code
 	StepOfficer = "officer"
 	StepKeep    = "keep"
+	StepStay    = "stay" // under a hold: leave it where it is
 )
 
 // Wish is what an answer asks the bot to do.
@@ -92,6 +94,14 @@ func (p *Prompt) answers(can Can) []string {
 	}
 	var out []string
 	switch {
+	case p.Kind() == "retention" && !p.Held:
+		out = append(out, AnswerDeleted, AnswerWrong)
+	case p.Held && keep:
+		out = append(out, AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNote)
+	case p.Held && offer:
+		out = append(out, AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNoted)
+	case p.Held:
+		out = append(out, AnswerNoted, AnswerNotSensitive, AnswerWrong)
 	case keep && remove && can.Delete:
 		out = append(out, AnswerKeepDelete, AnswerNotSensitive, AnswerWrong, AnswerKeep, AnswerNote)
 	case keep:
@@ -126,6 +136,8 @@ func (p *Prompt) steps() []string {
 	switch {
 	case p.needsControl():
 		return []string{StepControl}
+	case p.Held:
+		return p.heldSteps()
 	case p.Kind() == "emergency":
 		return []string{StepControl, StepMessage, StepMedia, StepBackups, StepManager}
 	case p.Kind() == "secret":
@@ -134,8 +146,28 @@ func (p *Prompt) steps() []string {
 		return []string{StepChange, StepMessage, StepBackups}
 	case p.Kind() == "significant":
 		return []string{StepKeep}
+	case p.Kind() == "retention":
+		return []string{StepMessage}
 	default:
 		return []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
+	}
+}
+
+// heldSteps are the steps that ask nobody to delete anything.
+func (p *Prompt) heldSteps() []string {
+	switch p.Kind() {
+	case "emergency":
+		return []string{StepControl, StepStay, StepManager}
+	case "secret":
+		return []string{StepStay, StepOfficer}
+	case "credential":
+		return []string{StepChange, StepStay}
+	case "significant":
+		return []string{StepKeep}
+	case "retention":
+		return []string{StepStay}
+	default:
+		return []string{StepCalm, StepStay, StepManager}
 	}
 }
 

@@ -82,6 +82,7 @@ type Prompt struct {
 	Reminded time.Time
 	Due      time.Time // when the clock next has something to do with it; zero is never
 	Version  int64     // rises with everything the member should see
+	Held     bool      // a hold covers its messages: they are kept, and nobody is asked to delete them
 }
 
 // New opens a prompt with its first flagged message.
@@ -227,6 +228,17 @@ func (p *Prompt) Withdraw(now time.Time) {
 
 func (p *Prompt) end(now time.Time, s State) {
 	p.State, p.Closed, p.Due = s, now, time.Time{}
+}
+
+// Hold notes whether a hold covers the prompt's messages, and reports whether
+// that is news to the member (DESIGN invariant 3).
+func (p *Prompt) Hold(held bool) bool {
+	if p.Held == held {
+		return false
+	}
+	p.Held = held
+	p.Version++
+	return true
 }
 
 // Holds reports whether the texts of the covered messages are still needed:

@@ -241,3 +241,51 @@ func TestLives(t *testing.T) {
 		}
 	})
 }
+
+// Under a hold a prompt of any kind asks for nothing to be deleted, and when
+// the hold is released it asks again (DESIGN invariant 3).
+func TestAHeldPromptNeverAsksToDelete(t *testing.T) {
+	deletes := []string{prompt.AnswerDelete, prompt.AnswerDeleted, prompt.AnswerKeepDelete}
+	v := viewer(t)
+	for _, kind := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention"} {
+		for _, duties := range [][]policy.Duty{
+			{policy.Ask, policy.Remove}, {policy.Ask, policy.Offer, policy.Remove}, {policy.Ask, policy.Capture, policy.Remove},
+			{policy.Ask, policy.Remove, policy.Report},
+		} {
+			p := prompt.New("p", noon, room, "Flood North", chat.Emergency, "sam", "Sam Okafor")
+			it := item("m1", kind)
+			it.Duties = duties
+			p.Flag(noon, it)
+			p.Tick(noon, prompt.StepControl, true)
+			if before := p.Version; !p.Hold(true) || p.Version == before || p.Hold(true) {
+				t.Errorf("%s: that a hold covers the prompt is not news once", kind)
+			}
+			shown := v.Show(p, all)
+			for _, a := range shown.Answers {
+				if slices.Contains(deletes, a.ID) {
+					t.Errorf("%s %v: a held prompt offers %q", kind, duties, a.ID)
+				}
+				if a.ID == prompt.AnswerKeep && !p.Captures() {
+					t.Errorf("%s %v: a held prompt offers to keep what it has no text of", kind, duties)
+				}
+			}
+			for _, st := range shown.Steps {
+				if st.ID == prompt.StepMessage || st.ID == prompt.StepMedia || st.ID == prompt.StepBackups {
+					t.Errorf("%s: a held prompt has the step %q", kind, st.ID)
+				}
+			}
+			if strings.Contains(strings.ReplaceAll(shown.Body, "need not delete", ""), "delete") {
+				t.Errorf("%s: a held prompt says %q", kind, shown.Body)
+			}
+			for _, a := range deletes {
+				if w, ok := p.Give(noon, a, "r", all); ok || len(w.Delete) > 0 {
+					t.Errorf("%s: a held prompt took the answer %q", kind, a)
+				}
+			}
+			p.Hold(false)
+			if kind == "personal" && !strings.Contains(v.Show(p, all).Body, "easily put right") {
+				t.Errorf("after the release it does not ask again: %q", v.Show(p, all).Body)
+			}
+		}
+	}
+}

@@ -81,18 +81,18 @@ func (t *Texts) compile() error {
 	}
 	add("greeting", t.Greeting)
 	add("greeting_many", t.GreetingMany)
-	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant"} {
+	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention", "held"} {
 		add("kinds."+k, t.Kinds[k].Body)
 	}
-	for _, n := range []string{"put-right", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded"} {
+	for _, n := range []string{"put-right", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held"} {
 		add("notes."+n, t.Notes[n])
 	}
-	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep} {
+	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep, StepStay} {
 		if t.Steps[s].Text == "" {
 			faults = append(faults, fmt.Errorf("prompt texts %s: steps.%s is missing", t.Language, s))
 		}
 	}
-	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong} {
+	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong, AnswerNoted} {
 		if t.Answers[a] == "" {
 			faults = append(faults, fmt.Errorf("prompt texts %s: answers.%s is missing", t.Language, a))
 		}
@@ -127,7 +127,7 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 		greeting = "greeting_many"
 	}
 	out := &bots.Prompt{
-		ID: p.ID, Title: v.Texts.say(greeting, val), Body: v.Texts.say("kinds."+p.Kind(), val),
+		ID: p.ID, Title: v.Texts.say(greeting, val), Body: v.Texts.say("kinds."+p.body(), val),
 		State: string(p.State), Ask: v.Ask, Note: v.note(p, val), Messages: []chat.MessageID{},
 	}
 	for _, it := range p.Items {
@@ -166,9 +166,23 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 	return out
 }
 
+// body names the text that is said now. Under a hold it is the one that asks
+// for nothing to be deleted.
+func (p *Prompt) body() string {
+	if p.Held && !p.needsControl() && p.Kind() != "significant" {
+		return "held"
+	}
+	return p.Kind()
+}
+
 // note tells the member what happened last.
 func (v Viewer) note(p *Prompt, val values) string {
+	deletes := p.Answer == AnswerDeleted || p.Answer == AnswerDelete || p.Answer == AnswerKeepDelete
 	switch {
+	case p.Held && deletes && p.Filed:
+		return v.Texts.say("notes.filed", val) + " " + v.Texts.say("notes.held", val)
+	case p.Held && deletes && p.State == Answered:
+		return v.Texts.say("notes.held", val)
 	case p.Filed:
 		return v.Texts.say("notes.filed", val)
 	case p.Record != "":
