@@ -163,8 +163,8 @@ func street(v string) bool {
 	for _, w := range strings.FieldsFunc(strings.ToLower(v), func(r rune) bool { return r == ' ' || r == ',' }) {
 		switch w {
 		case "on", "in", "at", "to", "from", "for", "with", "and", "or", "is", "are", "was", "a", "an", "this", "that", "these", "our", "my", "your", "his", "her", "their", "by", "near", "off", "down", "up", "along", "past",
-			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every", "th", "nd", "rd", "st":
-			return w == "st" && strings.HasSuffix(v, "St")
+			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every":
+			return false
 		}
 	}
 	return true
