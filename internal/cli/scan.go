@@ -2,8 +2,7 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -21,21 +20,27 @@ import (
 	"chaperone/internal/chat"
 	"chaperone/internal/detect"
 	"chaperone/internal/exports"
-	"chaperone/internal/policy"
 	"chaperone/rules"
 )
+
+// scanner is what scan needs of the rules.
+type scanner interface {
+	Scan(ctx context.Context, text string, about detect.Context) ([]rules.Finding, error)
+}
 
 // scan is one run of the scan command.
 type scan struct {
 	input, format, rules string
-	all                  bool
-	set                  *detect.Set
+	output, since        string
+	all, names           bool
+	set                  scanner
+	list                 []rules.Rule
 	out                  reporter
 	errs                 io.Writer
+	progress             *progress
 	read                 atomic.Int64 // bytes, for the progress bar
 	total                int64
-	found                atomic.Int64
-	failed               atomic.Int64
+	found, failed        atomic.Int64
 }
 
 func scanCommand() *cobra.Command {
@@ -43,12 +48,16 @@ func scanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan PATH...",
 		Short: "Look through chat exports and text for what should not be there",
-		Long: `Reads WhatsApp exports (.txt and .zip), JSON lines ({"id","text"}) and plain
-text, and reports what the rules find. '-' is standard input; a folder stands
-for the files in it. What cannot be read is reported with its place, and the
-rest is still scanned. Nothing is kept or sent.
+		Long: `Reads chat exports (WhatsApp, Slack, Discord, Teams, Signal, Telegram,
+Mattermost, Matrix), e-mail (mbox, EML), JSON lines ({"id","text"}) and plain
+text, as files, folders and zip archives, and reports what the rules find. The
+kind is told from the content. '-' is standard input. What cannot be read is
+reported with its place, and the rest is still scanned. Nothing is kept or sent.
 
 Exit status: 0 nothing found, 1 something found, 2 something could not be read.`,
+		Example: `  chaperone scan "WhatsApp Chat - Flood North.zip"
+  chaperone scan --format html --output report.html exports/
+  chaperone scan --format html --output new.html --since-report report.html exports/`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd, args) },
 	}
@@ -58,9 +67,12 @@ Exit status: 0 nothing found, 1 something found, 2 something could not be read.`
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.input, "input", "auto", "what is read: "+strings.Join(names, ", "))
-	f.StringVar(&s.format, "format", "text", "what is written: text, jsonl or csv")
+	f.StringVar(&s.format, "format", "text", "what is written: text, jsonl, csv or html")
+	f.StringVarP(&s.output, "output", "o", "", "write to `FILE`; beside a report in HTML also its CSV and JSON lines")
 	f.StringVar(&s.rules, "rules", "", "`DIR` of the organisation's own rules")
 	f.BoolVar(&s.all, "all", false, "report doubtful findings too (confidence under 0.5)")
+	f.BoolVar(&s.names, "names", false, "show people by name in csv and html; without it they are Person 1, Person 2 …")
+	f.StringVar(&s.since, "since-report", "", "say what is new and what is gone since the report `FILE` (html or csv)")
 	return cmd
 }
 
@@ -72,25 +84,25 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if s.set, err = detect.Compile(list); err != nil {
-		return err
-	}
-	if s.out, err = newReporter(s.format, cmd.OutOrStdout()); err != nil {
-		return err
-	}
-	s.errs = cmd.ErrOrStderr()
-	paths, err := s.paths(args)
+	set, err := detect.Compile(list)
 	if err != nil {
 		return err
 	}
-	stop := s.progress(cmd.ErrOrStderr())
-	for _, p := range paths {
-		if err := s.path(cmd, p); err != nil {
-			stop()
+	s.set, s.list, s.errs = set, list, cmd.ErrOrStderr()
+	if s.out, err = s.newReporter(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	for _, a := range args {
+		s.total += size(a)
+	}
+	s.progress = startProgress(cmd.ErrOrStderr(), s.bar)
+	for _, a := range args {
+		if err := s.path(cmd, a); err != nil {
+			s.progress.stop()
 			return err
 		}
 	}
-	stop()
+	s.progress.stop()
 	if err := s.out.end(); err != nil {
 		return err
 	}
@@ -103,80 +115,64 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// paths lists the files, those of a folder in its place.
-func (s *scan) paths(args []string) ([]string, error) {
-	var out []string
-	for _, a := range args {
-		info, err := os.Stat(a)
-		if a == "-" || err != nil || !info.IsDir() {
-			if err == nil {
-				s.total += info.Size()
-			}
-			out = append(out, a)
-			continue
-		}
-		err = filepath.WalkDir(a, func(p string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if d.Type().IsRegular() && chatFile(p) {
-				if info, err := d.Info(); err == nil {
-					s.total += info.Size()
-				}
-				out = append(out, p)
-			}
-			return nil
-		})
+// size adds up what there is to read, for the progress bar; what cannot be
+// looked at is reported when it is read.
+func size(name string) (total int64) {
+	if name == "-" {
+		return 0
+	}
+	_ = filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil, err
+			return nil
 		}
-	}
-	return out, nil
-}
-
-// chatFile tells the files of a folder that may be chats from pictures and the
-// like that lie beside them.
-func chatFile(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".txt", ".zip", ".jsonl", ".ndjson", ".log", ".md", "":
-		return true
-	}
-	return false
-}
-
-// counted counts what is read, for the progress bar.
-type counted struct {
-	io.Reader
-	n *atomic.Int64
-}
-
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n.Add(int64(n))
-	return n, err
+		info, err := d.Info()
+		if err == nil && d.Type()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(name)
+		}
+		if err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
 }
 
 func (s *scan) path(cmd *cobra.Command, name string) error {
-	as := exports.Format(s.input)
-	count := func(r io.Reader) io.Reader { return counted{r, &s.read} }
+	as, count := exports.Format(s.input), func(n int) { s.read.Add(int64(n)) }
 	messages := exports.ReadFile(name, as, count)
 	if name == "-" {
-		messages = exports.Read("-", count(cmd.InOrStdin()), as)
+		messages = exports.Read("-", &countedInput{cmd.InOrStdin(), count}, as)
 	}
 	return s.messages(cmd.Context(), messages)
+}
+
+type countedInput struct {
+	io.Reader
+	count func(int)
+}
+
+func (c *countedInput) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.count(n)
+	return n, err
 }
 
 // piece is a run of messages that one worker scans.
 type piece struct {
 	messages []exports.Message
 	before   [][]string
-	errs     []error // what could not be read, before the message of the same place
+	errs     []error // for each message nil, or what stands in its place
+	bytes    int
 	found    [][]rules.Finding
-	err      error
 	done     chan struct{}
 }
 
-const pieceSize = 256
+// A piece is full at either bound, so that few long messages are not held
+// where many short ones are.
+const (
+	pieceMessages = 256
+	pieceBytes    = 256 << 10
+)
 
 // messages scans in several workers and reports in the order of the input.
 func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message, error]) error {
@@ -196,7 +192,7 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 	go func() {
 		defer close(order)
 		defer close(todo)
-		s.split(messages, func(p *piece) bool {
+		split(messages, func(p *piece) bool {
 			select {
 			case order <- p:
 			case <-ctx.Done():
@@ -206,28 +202,29 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 			return true
 		})
 	}()
+	var failed error
 	for p := range order {
 		<-p.done
-		if err := s.report(p); err != nil {
+		if failed == nil {
+			failed = s.report(ctx, p)
+		}
+		if failed != nil {
 			cancel()
-			for p := range order {
-				<-p.done
-			}
-			return err
 		}
 	}
-	return ctx.Err()
+	return errors.Join(failed, ctx.Err())
 }
 
 // split cuts the input into pieces and gathers each message's context.
-func (s *scan) split(messages iter.Seq2[exports.Message, error], send func(*piece) bool) {
+func split(messages iter.Seq2[exports.Message, error], send func(*piece) bool) {
 	fresh := func() *piece { return &piece{done: make(chan struct{})} }
-	p, ctx := fresh(), recent{}
+	p, said := fresh(), recent{}
 	for m, err := range messages {
 		p.errs = append(p.errs, err)
 		p.messages = append(p.messages, m)
-		p.before = append(p.before, ctx.add(m, err))
-		if len(p.messages) == pieceSize {
+		p.bytes += len(m.Text)
+		p.before = append(p.before, said.add(m, err))
+		if len(p.messages) >= pieceMessages || p.bytes >= pieceBytes {
 			if !send(p) {
 				return
 			}
@@ -239,37 +236,34 @@ func (s *scan) split(messages iter.Seq2[exports.Message, error], send func(*piec
 	}
 }
 
-func (p *piece) scan(ctx context.Context, set *detect.Set) {
+func (p *piece) scan(ctx context.Context, set scanner) {
 	p.found = make([][]rules.Finding, len(p.messages))
 	for i, m := range p.messages {
-		if p.errs[i] != nil {
+		if p.errs[i] != nil || m.Text == "" {
 			continue
 		}
-		text := m.Text
 		var err error
-		if p.found[i], err = set.Scan(ctx, text, detect.Context{Before: p.before[i], Kind: chat.Team}); err != nil {
-			p.errs[i] = &exports.Broken{Place: m.ID, What: "it could not be scanned: " + err.Error()}
-			if ctx.Err() != nil {
-				p.err = ctx.Err()
-				return
-			}
+		if p.found[i], err = set.Scan(ctx, m.Text, detect.Context{Before: p.before[i], Kind: chat.Team}); err != nil {
+			p.errs[i] = &exports.Broken{Place: m.Place(), What: "it could not be scanned: " + err.Error()}
 		}
 	}
 }
 
-func (s *scan) report(p *piece) error {
-	if p.err != nil {
-		return p.err
+func (s *scan) report(ctx context.Context, p *piece) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	for i, m := range p.messages {
 		if err := p.errs[i]; err != nil {
-			s.failed.Add(1)
-			fmt.Fprintln(s.errs, "chaperone:", err)
+			s.trouble(err)
 			continue
 		}
 		found := p.found[i]
+		if m.Kind == exports.Joined || m.Kind == exports.Left {
+			found = slices.DeleteFunc(found, membership)
+		}
 		if !s.all {
-			found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
+			found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < rules.ReportAt })
 		}
 		s.found.Add(int64(len(found)))
 		if err := s.out.message(m, found); err != nil {
@@ -279,8 +273,31 @@ func (s *scan) report(p *piece) error {
 	return nil
 }
 
-// recent holds what each sender said in the ten minutes before a message.
-type recent map[string][]exports.Message
+// membership reports whether a finding in a line about joining or leaving is
+// only the name or number by which the platform names a member there.
+func membership(f rules.Finding) bool { return f.Category == "person_name" || f.Category == "phone" }
+
+// trouble says what could not be read, or was not there to be read.
+func (s *scan) trouble(err error) {
+	var gap *exports.Gap
+	if errors.As(err, &gap) {
+		s.out.gap(gap.Place, gap.What)
+		s.progress.say(s.errs, "chaperone: note: "+printable(err.Error()))
+		return
+	}
+	s.failed.Add(1)
+	var b *exports.Broken
+	if errors.As(err, &b) {
+		s.out.broken(b.Place, b.What)
+	} else {
+		s.out.broken("", err.Error())
+	}
+	s.progress.say(s.errs, "chaperone: "+printable(err.Error()))
+}
+
+// recent holds what each sender said in a chat in the ten minutes before a
+// message.
+type recent map[[2]string][]exports.Message
 
 const (
 	recentWindow  = 10 * time.Minute
@@ -291,10 +308,11 @@ const (
 
 // add gives the context of a message, and makes it context for later ones.
 func (r recent) add(m exports.Message, err error) []string {
-	if err != nil || m.Sender == "" {
+	if err != nil || m.Sender == "" || m.Kind != exports.Said && m.Kind != exports.Media {
 		return nil
 	}
-	said := slices.DeleteFunc(r[m.Sender], func(e exports.Message) bool { return m.At.Sub(e.At).Abs() > recentWindow })
+	who := [2]string{m.Chat, m.Sender}
+	said := slices.DeleteFunc(r[who], func(e exports.Message) bool { return m.At.Sub(e.At).Abs() > recentWindow })
 	var before []string
 	for _, e := range said {
 		before = append(before, e.Text)
@@ -302,173 +320,20 @@ func (r recent) add(m exports.Message, err error) []string {
 	if len(r) > recentSenders {
 		clear(r)
 	}
-	if len(m.Text) <= recentText {
+	if len(m.Text) <= recentText && m.Text != "" {
 		said = append(said, exports.Message{At: m.At, Text: m.Text})
 	}
-	r[m.Sender] = said[max(0, len(said)-recentMost):]
+	r[who] = said[max(0, len(said)-recentMost):]
 	return before
-}
-
-// reporter writes what was found, message by message.
-type reporter interface {
-	message(m exports.Message, found []rules.Finding) error
-	end() error
-}
-
-func newReporter(format string, w io.Writer) (reporter, error) {
-	switch format {
-	case "text":
-		return &textReport{w: w}, nil
-	case "jsonl":
-		return &jsonReport{json.NewEncoder(w)}, nil
-	case "csv":
-		c := csv.NewWriter(w)
-		return &csvReport{c}, c.Write([]string{"id", "at", "rule", "category", "start", "end", "confidence", "severity", "mask"})
-	}
-	return nil, fmt.Errorf("--format %q: use text, jsonl or csv", format)
-}
-
-type jsonReport struct{ enc *json.Encoder }
-
-func (r *jsonReport) message(m exports.Message, found []rules.Finding) error {
-	type row struct {
-		ID       string          `json:"id"`
-		Findings []rules.Finding `json:"findings"`
-	}
-	if found == nil {
-		found = []rules.Finding{}
-	}
-	return r.enc.Encode(row{m.ID, found})
-}
-
-func (r *jsonReport) end() error { return nil }
-
-type csvReport struct{ w *csv.Writer }
-
-func (r *csvReport) message(m exports.Message, found []rules.Finding) error {
-	at := ""
-	if !m.At.IsZero() {
-		at = m.At.Format(time.DateTime)
-	}
-	for _, f := range found {
-		err := r.w.Write([]string{inertCell(m.ID), at, f.Rule, f.Category, fmt.Sprint(f.Start), fmt.Sprint(f.End),
-			fmt.Sprintf("%.2f", f.Confidence), string(f.Severity), inertCell(f.Mask)})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *csvReport) end() error {
-	r.w.Flush()
-	return r.w.Error()
-}
-
-// inertCell keeps a spreadsheet from taking a cell for a formula.
-func inertCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-type textReport struct {
-	w                 io.Writer
-	messages, flagged int
-	by                map[string]int
-}
-
-func (r *textReport) message(m exports.Message, found []rules.Finding) error {
-	r.messages++
-	if len(found) == 0 {
-		return nil
-	}
-	r.flagged++
-	if r.by == nil {
-		r.by = map[string]int{}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s", printable(m.ID))
-	if !m.At.IsZero() {
-		fmt.Fprintf(&b, "  %s", m.At.Format("2 January 2006, 15:04"))
-	}
-	b.WriteByte('\n')
-	for _, f := range found {
-		r.by[f.Category]++
-		fmt.Fprintf(&b, "    %s %s  %s (%s, confidence %.2f)\n", severityMark[f.Severity], f.Severity, f.Mask, f.Rule, f.Confidence)
-	}
-	_, err := io.WriteString(r.w, b.String())
-	return err
-}
-
-var severityMark = map[rules.Severity]string{rules.Serious: "◆", rules.Caution: "▲", rules.Note: "○"}
-
-func (r *textReport) end() error {
-	if r.flagged == 0 {
-		_, err := fmt.Fprintf(r.w, "%d messages read. Nothing was found.\n", r.messages)
-		return err
-	}
-	fmt.Fprintf(r.w, "\n%d messages read, something found in %d:\n", r.messages, r.flagged)
-	var names []string
-	for n := range r.by {
-		names = append(names, n)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if d := r.by[b] - r.by[a]; d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
-	})
-	for _, n := range names {
-		if _, err := fmt.Fprintf(r.w, "    %6d  %s\n", r.by[n], n); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // printable keeps control characters of an input away from the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+		switch {
+		case r < ' ', r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
 			return '·'
 		}
 		return r
-	}, s)
-}
-
-// progress draws a bar on a terminal, and nothing elsewhere.
-func (s *scan) progress(w io.Writer) (stop func()) {
-	if !terminal(w) {
-		return func() {}
-	}
-	quit, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		t := time.NewTicker(200 * time.Millisecond)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				fmt.Fprint(w, "\r"+s.bar()+"\x1b[K")
-			case <-quit:
-				fmt.Fprint(w, "\r\x1b[K")
-				return
-			}
-		}
-	}()
-	return func() { close(quit); <-ended }
-}
-
-func (s *scan) bar() string {
-	const width = 24
-	read, mb := s.read.Load(), 1e6
-	if s.total == 0 {
-		return fmt.Sprintf("Reading: %.1f MB, %d found", float64(read)/mb, s.found.Load())
-	}
-	part := min(float64(read)/float64(s.total), 1)
-	full := int(part * width)
-	return fmt.Sprintf("Reading %s%s %3.0f%%  %.1f of %.1f MB, %d found", strings.Repeat("█", full), strings.Repeat("░", width-full),
-		100*part, float64(read)/mb, float64(s.total)/mb, s.found.Load())
+	}, strings.ToValidUTF8(s, "·"))
 }

@@ -1,22 +1,15 @@
 // Package exports reads what people save from their chats: exports of the
-// platforms' own making, and plain text. Every reader streams: memory stays
-// flat however large the input.
+// platforms' own making, e-mail, and plain text, from files, folders and zip
+// archives. Every reader streams: memory stays flat however large the input.
 //
-// It must not scan or judge. What it cannot read it reports with its place, and
-// goes on: nothing is skipped in silence.
+// It must not scan or judge, and never writes a file. What it cannot read it
+// reports with its place, and goes on: nothing is skipped in silence.
 package exports
 
 import (
-	"archive/zip"
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"path"
-	"strings"
 	"time"
 )
 
@@ -28,19 +21,33 @@ const (
 	Said    Kind = "said"
 	Media   Kind = "media"   // a file, named or omitted, perhaps with a caption
 	Deleted Kind = "deleted" // only that something was deleted is left
-	System  Kind = "system"  // the platform speaks: joins, leaves, settings
+	Joined  Kind = "joined"  // somebody came in
+	Left    Kind = "left"    // somebody went or was removed
+	System  Kind = "system"  // the platform speaks about something else: settings, calls
 )
 
-// Message is one message of an export.
+// Message is one message of an export. It is the one record that every reader
+// makes, whatever the platform.
 type Message struct {
-	ID     string // of the export, or its place
-	Sender string // as the export names them; empty when the platform speaks
-	At     time.Time
-	Kind   Kind
-	Text   string
-	Files  []string
-	Edited bool
-	Line   int // where it begins, from 1
+	ID      string // of the export, or its place
+	Chat    string // what the export calls the chat; untrusted
+	Sender  string // as the export names them; empty when the platform speaks; untrusted
+	At      time.Time
+	Kind    Kind
+	Text    string   // as people read it: mark-up of the platform is resolved
+	Files   []string // names of attached files
+	Edited  bool
+	Private bool   // the chat is one of few people, and called by their names
+	File    string // where it stands: the file, with "archive!" before one in an archive
+	Line    int    // and the line where it begins, from 1; 0 where lines say nothing
+}
+
+// Place names where the message stands.
+func (m Message) Place() string {
+	if m.Line == 0 {
+		return m.File
+	}
+	return fmt.Sprintf("%s:%d", m.File, m.Line)
 }
 
 // Broken is a place that could not be read. Reading goes on after it.
@@ -51,223 +58,97 @@ type Broken struct {
 
 func (b *Broken) Error() string { return b.Place + ": " + b.What }
 
-// maxText bounds one line and one message.
-const maxText = 16 << 20
+// Gap is something that the export does not hold or that is not looked into,
+// such as pictures. It is no fault, but no answer may go out without it.
+type Gap struct {
+	Place string
+	What  string
+}
+
+func (g *Gap) Error() string { return g.Place + ": " + g.What }
 
 // Format is a kind of input.
 type Format string
 
 // The formats that are read.
 const (
-	Auto     Format = "auto"
-	JSONL    Format = "jsonl"
-	Text     Format = "text"
-	WhatsApp Format = "whatsapp"
+	Auto       Format = "auto" // by content
+	JSONL      Format = "jsonl"
+	Text       Format = "text"
+	WhatsApp   Format = "whatsapp"
+	Slack      Format = "slack"
+	Discord    Format = "discord"
+	Teams      Format = "teams"
+	Signal     Format = "signal"
+	Telegram   Format = "telegram"
+	Mattermost Format = "mattermost"
+	Matrix     Format = "matrix"
+	Mbox       Format = "mbox"
+	EML        Format = "eml"
+	HTML       Format = "html"
+
+	unreadable Format = "" // no text
 )
 
 // Formats lists what --input takes.
-var Formats = []Format{Auto, JSONL, Text, WhatsApp}
+var Formats = []Format{Auto, JSONL, Text, WhatsApp, Slack, Discord, Teams, Signal, Telegram, Mattermost, Matrix, Mbox, EML, HTML}
 
-// Read reads one stream. name stands in places and ids. Every error that it
-// yields is a *Broken, except the last, which ends the reading.
-func Read(name string, r io.Reader, as Format) iter.Seq2[Message, error] {
-	in := &source{name: name, r: bufio.NewReaderSize(r, 1<<20)}
-	if as == Auto {
-		as = in.detect()
-	}
-	switch as {
-	case JSONL:
-		return in.jsonl
-	case WhatsApp:
-		return in.whatsapp
-	default:
-		return in.text
-	}
-}
-
-// ReadFile reads one file, or every chat in one zip archive. opened is told the
-// bytes as they are read, for a progress bar; it may be nil.
-func ReadFile(name string, as Format, opened func(io.Reader) io.Reader) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		f, err := os.Open(name)
-		if err != nil {
-			yield(Message{}, err)
-			return
-		}
-		defer f.Close()
-		if opened == nil {
-			opened = func(r io.Reader) io.Reader { return r }
-		}
-		head := make([]byte, 4)
-		n, _ := io.ReadFull(f, head)
-		if string(head[:n]) == "PK\x03\x04" || string(head[:n]) == "PK\x05\x06" {
-			readZip(name, f, as, opened, yield)
-			return
-		}
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			yield(Message{}, err)
-			return
-		}
-		for m, err := range Read(name, opened(f), as) {
-			if !yield(m, err) {
-				return
-			}
-		}
-	}
-}
-
-// Limits on archives: what people really have is far below them.
+// Bounds on one thing that is held in memory.
 const (
-	maxEntries = 100_000
-	maxRatio   = 200
-	ratioFrom  = 64 << 20 // bytes from which the ratio is judged
+	maxText = 16 << 20 // one line, one message, one JSON value
+	sniffed = 64 << 10 // what is looked at to tell the format
 )
 
-func readZip(name string, f *os.File, as Format, opened func(io.Reader) io.Reader, yield func(Message, error) bool) {
-	info, err := f.Stat()
-	if err != nil {
-		yield(Message{}, err)
-		return
-	}
-	z, err := zip.NewReader(f, info.Size())
-	if err != nil {
-		yield(Message{}, fmt.Errorf("%s: the archive cannot be read: %w", name, err))
-		return
-	}
-	if len(z.File) > maxEntries {
-		yield(Message{}, fmt.Errorf("%s: the archive has %d entries, more than %d: unpack what you need of it", name, len(z.File), maxEntries))
-		return
-	}
-	found := false
-	for _, e := range z.File {
-		if !strings.EqualFold(path.Ext(e.Name), ".txt") {
-			continue
-		}
-		found = true
-		place := name + "!" + e.Name
-		if e.UncompressedSize64 > ratioFrom && e.UncompressedSize64 > maxRatio*max(e.CompressedSize64, 1) {
-			if !yield(Message{}, &Broken{place, "it unpacks to far more than a chat does: refused"}) {
-				return
-			}
-			continue
-		}
-		r, err := e.Open()
-		if err != nil {
-			if !yield(Message{}, &Broken{place, "it cannot be unpacked: " + err.Error()}) {
-				return
-			}
-			continue
-		}
-		for m, err := range Read(place, opened(r), as) {
-			if err != nil && !errors.As(err, new(*Broken)) {
-				err = &Broken{place, "it cannot be read to its end: " + err.Error()}
-			}
-			if !yield(m, err) {
-				r.Close()
-				return
-			}
-		}
-		r.Close()
-	}
-	if !found {
-		yield(Message{}, &Broken{name, "the archive holds no chat (.txt) that can be read"})
-	}
-}
-
-// source is one stream, read line by line.
-type source struct {
-	name string
-	r    *bufio.Reader
-	line int
-	buf  []byte
-}
-
-func (s *source) place() string { return fmt.Sprintf("%s:%d", s.name, s.line) }
-
-var errLong = errors.New("the line is longer than 16 MiB")
-
-// next gives the next line without its end. A line that is too long is read
-// past and answered with errLong; the end of the input with io.EOF.
-func (s *source) next() ([]byte, error) {
-	s.buf = s.buf[:0]
-	long := false
-	for {
-		part, err := s.r.ReadSlice('\n')
-		if len(s.buf)+len(part) > maxText {
-			long = true
-			s.buf = s.buf[:0]
-		} else if !long {
-			s.buf = append(s.buf, part...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if err != nil && (!errors.Is(err, io.EOF) || len(s.buf) == 0 && !long) {
-			return nil, err
-		}
-		break
-	}
-	s.line++
-	if s.line == 1 {
-		s.buf = bytes.TrimPrefix(s.buf, []byte("\ufeff"))
-	}
-	if long {
-		return nil, errLong
-	}
-	return bytes.TrimSuffix(bytes.TrimSuffix(s.buf, []byte("\n")), []byte("\r")), nil
-}
-
-// peek gives the first lines, for telling what the input is.
-func (s *source) peek(most int) []byte {
-	b, _ := s.r.Peek(most)
-	return bytes.TrimPrefix(b, []byte("\ufeff"))
-}
-
-// detect tells the format from the content.
-func (s *source) detect() Format {
-	first := s.peek(64 << 10)
-	lines := bytes.SplitN(first, []byte("\n"), 40)
-	for _, l := range lines {
-		l = bytes.TrimSpace(l)
-		if len(l) == 0 {
-			continue
-		}
-		if l[0] == '{' {
-			if _, err := parseJSON(l); err == nil || (len(lines) == 1 && bytes.Contains(l, []byte(`"text"`))) {
-				return JSONL
-			}
-		}
-		break
-	}
-	for _, l := range lines {
-		if _, _, ok := parseHead(string(l)); ok {
-			return WhatsApp
-		}
-	}
-	return Text
-}
-
-// text reads each line as a message.
-func (s *source) text(yield func(Message, error) bool) {
-	for {
-		line, err := s.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return
-		case errors.Is(err, errLong):
-			if !yield(Message{}, &Broken{s.place(), err.Error()}) {
-				return
-			}
-			continue
-		case err != nil:
-			yield(Message{}, fmt.Errorf("%s: %w", s.place(), err))
+// Read reads one stream. name stands in places and ids. Errors are *Broken
+// and *Gap, after which reading goes on, and at the end perhaps one of another
+// kind.
+func Read(name string, r io.Reader, as Format) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		out := &sink{yield: yield}
+		head := make([]byte, 4)
+		n, _ := io.ReadFull(r, head)
+		r := io.MultiReader(bytesReader(head[:n]), r)
+		if isZip(head[:n]) {
+			readZipStream(name, r, as, out)
 			return
 		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		if !yield(Message{ID: s.place(), Kind: Said, Text: string(line), Line: s.line}, nil) {
-			return
-		}
+		newSource(name, r).read(as, out)
 	}
 }
+
+// ReadFile reads a file, every chat in a zip archive, or every file of a
+// folder. count is told how many bytes were read, for a progress bar; it may
+// be nil.
+func ReadFile(name string, as Format, count func(int)) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		readPath(name, as, count, &sink{yield: yield})
+	}
+}
+
+// sink takes what a reader finds, and remembers that nobody listens any more.
+type sink struct {
+	yield   func(Message, error) bool
+	stopped bool
+	n       int // messages handed over
+}
+
+// send hands a message over and reports whether to go on.
+func (k *sink) send(m Message) bool {
+	k.n++
+	return k.fail(m, nil)
+}
+
+func (k *sink) fail(m Message, err error) bool {
+	if !k.stopped && !k.yield(m, err) {
+		k.stopped = true
+	}
+	return !k.stopped
+}
+
+// broken reports what could not be read.
+func (k *sink) broken(place, what string) bool {
+	return k.fail(Message{}, &Broken{place, what})
+}
+
+// gap declares what is not there or is not looked into.
+func (k *sink) gap(place, what string) bool { return k.fail(Message{}, &Gap{place, what}) }

@@ -4,36 +4,25 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 )
 
 // jsonl reads one {"id","text"} a line. Other keys are passed over.
-func (s *source) jsonl(yield func(Message, error) bool) {
-	for {
-		line, err := s.next()
-		if errors.Is(err, io.EOF) {
+func (s *source) jsonl(out *sink) {
+	s.lines(out, func(line []byte) {
+		if len(bytes.TrimSpace(line)) == 0 {
 			return
 		}
-		var m Message
-		switch {
-		case errors.Is(err, errLong):
-			err = &Broken{s.place(), err.Error()}
-		case err != nil:
-			yield(Message{}, fmt.Errorf("%s: %w", s.place(), err))
-			return
-		case len(bytes.TrimSpace(line)) == 0:
-			continue
-		default:
-			if m, err = parseJSON(line); err != nil {
-				err = &Broken{s.place(), err.Error()}
-			}
-			m.Line = s.line
-		}
-		if !yield(m, err) {
+		m, err := parseJSON(line)
+		if err != nil {
+			out.broken(s.place(), err.Error())
 			return
 		}
-	}
+		m.Chat, m.File, m.Line = s.chat, s.name, s.line
+		if m.ID == "" {
+			m.ID = s.place()
+		}
+		out.send(m)
+	})
 }
 
 func parseJSON(line []byte) (Message, error) {
@@ -47,9 +36,17 @@ func parseJSON(line []byte) (Message, error) {
 	if in.Text == nil {
 		return Message{}, errors.New(`"text" is missing`)
 	}
-	m := Message{Kind: Said, Text: *in.Text}
-	if len(in.ID) > 0 && json.Unmarshal(in.ID, &m.ID) != nil {
-		m.ID = string(in.ID) // a number, as it is written
+	return Message{ID: scalar(in.ID), Kind: Said, Text: *in.Text}, nil
+}
+
+// scalar gives a JSON string or number as text; platforms write ids as either.
+func scalar(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || string(raw) == "null" {
+		return ""
 	}
-	return m, nil
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
 }

@@ -1,0 +1,254 @@
+package exports
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// entry is one file of a folder or archive, its name with forward slashes.
+type entry struct {
+	name string
+	size int64
+}
+
+// tree is a folder or an archive: files that are read one after another.
+type tree struct {
+	name    string // of the folder or archive
+	inside  string // what comes before the names of its files in places
+	files   []entry
+	archive bool
+	open    func(name string) (io.ReadCloser, error)
+	count   func(int)
+}
+
+func (t *tree) sort() {
+	slices.SortFunc(t.files, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+}
+
+func (t *tree) has(name string) bool {
+	_, found := slices.BinarySearchFunc(t.files, name, func(e entry, n string) int { return strings.Compare(e.name, n) })
+	return found
+}
+
+// readPath reads a file, an archive or a folder of the disk.
+func readPath(name string, as Format, count func(int), out *sink) {
+	f, err := os.Open(name)
+	if err != nil {
+		out.broken(name, "it cannot be opened: "+reason(err))
+		return
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		out.broken(name, "it cannot be opened: "+reason(err))
+	case info.IsDir():
+		openFolder(name, count, out).read(as, out)
+	case !info.Mode().IsRegular():
+		newSource(name, counted{f, count}).read(as, out)
+	default:
+		readRegular(name, f, info.Size(), as, count, out)
+	}
+}
+
+func readRegular(name string, f *os.File, size int64, as Format, count func(int), out *sink) {
+	head := make([]byte, 4)
+	n, _ := f.ReadAt(head, 0)
+	if isZip(head[:n]) {
+		readArchive(name, countedAt{f, count}, size, as, out)
+		return
+	}
+	s := newSource(name, counted{f, count})
+	s.again = func() (io.ReadCloser, error) { return os.Open(name) }
+	s.read(as, out)
+}
+
+// openFolder lists the files of a folder. It follows no links.
+func openFolder(name string, count func(int), out *sink) *tree {
+	t := &tree{name: name, inside: strings.TrimSuffix(name, string(filepath.Separator)) + string(filepath.Separator), count: count}
+	err := filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			out.broken(p, "it cannot be opened: "+reason(err))
+			return nil
+		case d.Type()&fs.ModeSymlink != 0:
+			out.gap(p, "a link in a folder is not followed")
+		case d.Type().IsRegular():
+			rel, err := filepath.Rel(name, p)
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				out.broken(p, "it cannot be opened: "+reason(err))
+				return nil
+			}
+			t.files = append(t.files, entry{filepath.ToSlash(rel), info.Size()})
+		}
+		return nil
+	})
+	if err != nil {
+		out.broken(name, "it cannot be listed: "+reason(err))
+	}
+	t.open = func(rel string) (io.ReadCloser, error) { return os.Open(filepath.Join(name, filepath.FromSlash(rel))) }
+	t.sort()
+	return t
+}
+
+// read reads a folder or archive as the export that its layout shows, or else
+// file by file.
+func (t *tree) read(as Format, out *sink) {
+	before := out.n
+	switch root, kind := t.layout(); {
+	case kind == Slack && (as == Auto || as == Slack):
+		t.slack(root, out)
+	case kind == Discord && (as == Auto || as == Discord):
+		t.discordPackage(root, out)
+	default:
+		t.each(as, out)
+	}
+	if out.n == before && !out.stopped && len(t.files) == 0 {
+		out.broken(t.name, "it is empty")
+	}
+}
+
+// layout tells exports of many files from each other by the files that only
+// they have, at the top or in one folder below it.
+func (t *tree) layout() (root string, kind Format) {
+	for _, e := range t.files {
+		dir, file := path.Split(e.name)
+		switch {
+		case strings.Count(dir, "/") <= 1 && (file == "channels.json" || file == "dms.json" || file == "groups.json" || file == "mpims.json"):
+			return dir, Slack
+		case strings.Count(dir, "/") <= 2 && strings.EqualFold(path.Base(dir), "messages") && file == "index.json":
+			return dir, Discord
+		}
+	}
+	return "", Auto
+}
+
+// each reads file after file, and says what it left closed.
+func (t *tree) each(as Format, out *sink) {
+	left := map[string]int{}
+	for _, e := range t.files {
+		if out.stopped {
+			return
+		}
+		name := path.Base(e.name)
+		if strings.HasPrefix(name, ".") || strings.HasPrefix(e.name, "__MACOSX/") {
+			continue
+		}
+		if kind := mediaKind(name); kind != "" {
+			left[kind]++
+			continue
+		}
+		if as == WhatsApp && !strings.EqualFold(path.Ext(name), ".txt") && !strings.EqualFold(path.Ext(name), ".zip") {
+			left["other files"]++
+			continue
+		}
+		t.file(e, as, left, out)
+	}
+	t.say(left, out)
+}
+
+// file reads one file of many.
+func (t *tree) file(e entry, as Format, left map[string]int, out *sink) {
+	place := t.inside + e.name
+	s, done, err := t.source(e.name)
+	if err != nil {
+		out.broken(place, "it cannot be opened: "+reason(err))
+		return
+	}
+	defer done()
+	head := s.peek(sniffed)
+	switch {
+	case isZip(head) && t.archive:
+		out.broken(place, "an archive inside an archive is not opened: unpack it first")
+	case isZip(head):
+		readPath(place, as, t.count, out)
+	case len(head) == 0 && e.size > 0:
+		_, err := s.r.Peek(1)
+		out.broken(place, "it cannot be unpacked: "+reason(err))
+	case sniff(head) == unreadable:
+		left["other files"]++
+	default:
+		s.read(as, out)
+	}
+}
+
+// source opens a file of the tree as a stream.
+func (t *tree) source(name string) (*source, func() error, error) {
+	r, err := t.open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := io.Reader(r)
+	if !t.archive {
+		in = counted{r, t.count}
+	}
+	s := newSource(t.inside+name, in)
+	s.again = func() (io.ReadCloser, error) { return t.open(name) }
+	dir := path.Dir(name)
+	s.has = func(file string) bool { return t.has(path.Join(dir, file)) }
+	return s, r.Close, nil
+}
+
+// say declares what was left closed.
+func (t *tree) say(left map[string]int, out *sink) {
+	kinds := make([]string, 0, len(left))
+	for k := range left {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	for _, k := range kinds {
+		out.gap(t.name, fmt.Sprintf("%d %s were not looked into", left[k], k))
+	}
+}
+
+// mediaKind names the kind of a file that holds no text of a chat.
+func mediaKind(name string) string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".bmp", ".tif", ".tiff", ".svg", ".was":
+		return "pictures"
+	case ".opus", ".ogg", ".oga", ".m4a", ".mp3", ".aac", ".amr", ".wav":
+		return "sounds"
+	case ".mp4", ".mov", ".3gp", ".webm", ".avi", ".mkv":
+		return "films"
+	case ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".rtf":
+		return "documents"
+	}
+	return ""
+}
+
+// counted tells how much was read.
+type counted struct {
+	io.Reader
+	count func(int)
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if c.count != nil {
+		c.count(n)
+	}
+	return n, err
+}
+
+type countedAt struct {
+	io.ReaderAt
+	count func(int)
+}
+
+func (c countedAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	if c.count != nil {
+		c.count(n)
+	}
+	return n, err
+}

@@ -1,0 +1,349 @@
+package exports
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Slack export is a zip or folder: channels.json, and with approval
+// groups.json, dms.json and mpims.json; users.json or org_users.json; one
+// folder for each conversation, one file of messages for each day in it. Lists
+// of messages alone, {"messages":[…]} as the API gives them, and dumps with
+// one such file for each channel are read too.
+
+// slackMessage is a message as conversations.history gives it.
+type slackMessage struct {
+	Type, Subtype, User, Text, TS string
+	BotID                         string `json:"bot_id"`
+	Username, Inviter             string
+	Profile                       *struct {
+		RealName    string `json:"real_name"`
+		DisplayName string `json:"display_name"`
+	} `json:"user_profile"`
+	Edited *struct{ TS string }
+	Files  []struct {
+		Name, Title, Mode string
+	}
+	Attachments []struct {
+		Fallback, Pretext, Title, Text string
+		Fields                         []struct{ Title, Value string }
+	}
+	Blocks  json.RawMessage
+	Message *slackMessage
+}
+
+// slackNames knows people and conversations by their ids.
+type slackNames struct{ people, chats map[string]string }
+
+// slack reads one file of messages.
+func (s *source) slack(out *sink) { s.slackFile(out, slackNames{}, s.chat, "", false) }
+
+func (s *source) slackFile(out *sink, names slackNames, chat, prefix string, private bool) {
+	w := s.walk(out)
+	w.run(func() error {
+		return elements(w, []string{"messages"}, func(key string) error {
+			if key != "name" && key != "channel_id" {
+				return w.skip()
+			}
+			var v string
+			_, err := w.value(&v)
+			if v != "" && (key == "name" || prefix == "") {
+				chat = v
+			}
+			return err
+		}, func(m slackMessage) {
+			if r, ok := m.message(names); ok {
+				r.Chat, r.File, r.ID, r.Private = chat, s.name, prefix+m.TS, private
+				out.send(r)
+			}
+		})
+	})
+}
+
+// slack reads a whole export, its names first.
+func (t *tree) slack(root string, out *sink) {
+	names := slackNames{map[string]string{}, map[string]string{}}
+	for _, f := range []string{"users.json", "org_users.json"} {
+		t.list(root+f, out, func(u slackPerson) { names.people[u.ID] = u.name() })
+	}
+	folders := map[string]slackChat{}
+	for _, f := range []string{"channels.json", "groups.json", "dms.json", "mpims.json"} {
+		t.list(root+f, out, func(c slackChat) {
+			names.chats[c.ID] = c.Name
+			for _, folder := range []string{c.ID, c.Name} {
+				if folder != "" {
+					folders[folder] = c
+				}
+			}
+		})
+	}
+	for _, kind := range []struct{ file, what string }{{"groups.json", "private channels"}, {"dms.json", "direct messages"}} {
+		if !t.has(root + kind.file) {
+			out.gap(t.name, "the export holds no "+kind.what)
+		}
+	}
+	files, other := 0, 0
+	for _, e := range t.files {
+		rel, ok := strings.CutPrefix(e.name, root)
+		folder, day, in := strings.Cut(rel, "/")
+		if out.stopped || !ok || !in {
+			continue
+		}
+		if path.Ext(day) != ".json" || strings.Contains(day, "/") {
+			other++
+			continue
+		}
+		files++
+		c, known := folders[folder]
+		if !known {
+			c = slackChat{ID: folder, Name: folder}
+		}
+		s, done, err := t.source(e.name)
+		if err != nil {
+			out.broken(t.inside+e.name, "it cannot be opened: "+reason(err))
+			continue
+		}
+		s.slackFile(out, names, c.title(names), c.ID+"/", c.private())
+		done()
+	}
+	if other > 0 {
+		out.gap(t.name, fmt.Sprintf("%d other files were not looked into", other))
+	}
+	if files == 0 {
+		out.broken(t.name, "the export holds no messages")
+	}
+}
+
+type slackPerson struct {
+	ID, Name string
+	RealName string `json:"real_name"`
+	Profile  struct {
+		RealName    string `json:"real_name"`
+		DisplayName string `json:"display_name"`
+	}
+}
+
+func (u slackPerson) name() string {
+	return firstOf(u.Profile.RealName, u.RealName, u.Profile.DisplayName, u.Name, u.ID)
+}
+
+type slackChat struct {
+	ID, Name string
+	Members  []string
+}
+
+// private reports whether the conversation is called by the people in it.
+func (c slackChat) private() bool { return c.Name == "" || strings.HasPrefix(c.Name, "mpdm-") }
+
+// title names a conversation: direct messages by the people in it.
+func (c slackChat) title(names slackNames) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	var people []string
+	for _, m := range c.Members {
+		people = append(people, firstOf(names.people[m], m))
+	}
+	return firstOf(strings.Join(people, ", "), c.ID)
+}
+
+// list reads a file that is one JSON list; one that is not there is empty.
+func (t *tree) list(name string, out *sink, f any) {
+	if !t.has(name) {
+		return
+	}
+	s, done, err := t.source(name)
+	if err != nil {
+		out.broken(t.inside+name, "it cannot be opened: "+reason(err))
+		return
+	}
+	defer done()
+	w := s.walk(out)
+	w.run(func() error {
+		switch f := f.(type) {
+		case func(slackPerson):
+			return elements(w, nil, nil, f)
+		case func(slackChat):
+			return elements(w, nil, nil, f)
+		}
+		return io.ErrUnexpectedEOF
+	})
+}
+
+func firstOf(names ...string) string {
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+// message translates; false for what is no message.
+func (m slackMessage) message(names slackNames) (Message, bool) {
+	if m.Message != nil && m.TS != "" {
+		m.Message.TS = m.TS
+		return m.Message.message(names)
+	}
+	if m.TS == "" {
+		return Message{}, false
+	}
+	out := Message{At: unixTime(m.TS), Kind: Said, Edited: m.Edited != nil, Sender: names.people[m.User]}
+	if out.Sender == "" && m.Profile != nil {
+		out.Sender = firstOf(m.Profile.RealName, m.Profile.DisplayName)
+	}
+	out.Sender = firstOf(out.Sender, m.Username, m.User, m.BotID)
+	switch m.Subtype {
+	case "channel_join", "group_join":
+		out.Kind = Joined
+	case "channel_leave", "group_leave":
+		out.Kind = Left
+	case "tombstone", "message_deleted":
+		out.Kind = Deleted
+	case "", "bot_message", "file_share", "file_comment", "file_mention", "me_message", "thread_broadcast", "message_replied":
+	default:
+		out.Kind = System
+	}
+	var b strings.Builder
+	b.WriteString(slackText(m.Text, names))
+	add := func(s string) {
+		if s = slackText(s, names); s != "" && !strings.Contains(b.String(), s) {
+			if b.Len() > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(s)
+		}
+	}
+	if m.Text == "" {
+		add(blockText(m.Blocks))
+	}
+	for _, a := range m.Attachments {
+		add(a.Pretext)
+		add(a.Title)
+		add(firstOf(a.Text, a.Fallback))
+		for _, f := range a.Fields {
+			add(strings.TrimSpace(f.Title + ": " + f.Value))
+		}
+	}
+	for _, f := range m.Files {
+		out.Files = append(out.Files, firstOf(f.Name, f.Title, "a file"))
+		if out.Kind == Said {
+			out.Kind = Media
+		}
+		add(firstOf(f.Title, f.Name))
+	}
+	out.Text = b.String()
+	return out, true
+}
+
+var slackMark = regexp.MustCompile(`<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>`)
+
+// slackText resolves Slack's mark-up into what people read.
+func slackText(text string, names slackNames) string {
+	if !strings.ContainsAny(text, "<&") {
+		return text
+	}
+	text = slackMark.ReplaceAllStringFunc(text, func(s string) string {
+		p := slackMark.FindStringSubmatch(s)
+		kind, target, label := p[1], p[2], p[3]
+		switch kind {
+		case "@":
+			return "@" + firstOf(names.people[target], label, target)
+		case "#":
+			return "#" + firstOf(names.chats[target], label, target)
+		case "!":
+			return "@" + firstOf(strings.TrimPrefix(label, "@"), target)
+		}
+		bare := strings.TrimPrefix(strings.TrimPrefix(target, "mailto:"), "tel:")
+		if label == "" || label == bare {
+			return bare
+		}
+		return label + " (" + bare + ")"
+	})
+	return html.UnescapeString(text)
+}
+
+// blockText gathers the texts of Block Kit, for messages that have no other.
+func blockText(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	dec := json.NewDecoder(strings.NewReader(string(raw)))
+	var b strings.Builder
+	key, depth, object := "", 0, []bool{}
+	isKey := false
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			return strings.TrimSpace(b.String())
+		}
+		switch v := t.(type) {
+		case json.Delim:
+			if v == '{' || v == '[' {
+				object = append(object, v == '{')
+				depth++
+				if v == '[' && key == "elements" {
+					b.WriteByte('\n')
+				}
+			} else {
+				depth--
+				object = object[:depth]
+			}
+			isKey = depth > 0 && object[depth-1]
+			continue
+		case string:
+			if isKey {
+				key, isKey = v, false
+				continue
+			}
+			if key == "text" || key == "url" {
+				b.WriteString(v)
+			}
+		}
+		isKey = depth > 0 && object[depth-1]
+	}
+}
+
+// unixTime reads seconds since 1970 with a fraction, as a JSON string.
+func unixTime(s string) time.Time {
+	whole, fraction, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || sec <= 0 || sec > 1<<36 {
+		return time.Time{}
+	}
+	nano, _ := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
+	return time.Unix(sec, nano).UTC()
+}
+
+// milliTime reads milliseconds since 1970.
+func milliTime(raw json.RawMessage) time.Time {
+	ms, err := strconv.ParseInt(scalar(raw), 10, 64)
+	if err != nil {
+		f, ferr := strconv.ParseFloat(scalar(raw), 64)
+		if ferr != nil {
+			return time.Time{}
+		}
+		ms, err = int64(f), nil
+	}
+	if err != nil || ms <= 0 || ms > 1<<46 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// anyTime reads a time as RFC 3339 and its kin write it.
+func anyTime(s string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999-07:00", time.DateTime, "2006-01-02 15:04:05 UTC"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
+}

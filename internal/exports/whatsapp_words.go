@@ -1,0 +1,142 @@
+package exports
+
+import "strings"
+
+// The words that WhatsApp puts in place of what it leaves out. They follow the
+// language of the phone; those known here are English, Welsh and the commonest
+// others. A phrase that is not known leaves the message "said": its text is
+// scanned like every other.
+
+var deletedLines = []string{
+	"this message was deleted", "you deleted this message", "null",
+	"dilëwyd y neges hon", "dilëwyd y neges yma", "fe wnaethoch chi ddileu'r neges hon",
+	"se eliminó este mensaje", "eliminaste este mensaje", "ce message a été supprimé", "diese nachricht wurde gelöscht",
+	"mensagem apagada", "questo messaggio è stato eliminato", "ta wiadomość została usunięta",
+}
+
+var omitted = []string{
+	"<media omitted>", "image omitted", "video omitted", "audio omitted", "sticker omitted", "gif omitted",
+	"document omitted", "contact card omitted", "video note omitted", "<cyfryngau wedi'u hepgor>",
+	"<multimedia omitido>", "<médias omis>", "<medien ausgeschlossen>", "<mídia oculta>", "<media omessi>", "<pominięto multimedia>",
+	"<view once voice message omitted>",
+}
+
+var editedMarks = []string{"<This message was edited>", "<Golygwyd y neges hon>"}
+
+// classify tells what a message is from the words that WhatsApp puts in place
+// of what it leaves out, and reports whether something was left out.
+func classify(m *Message) (leftOut bool) {
+	if len(m.Text) > 4096 && m.Kind == Said {
+		first, _, _ := strings.Cut(m.Text, "\n")
+		if name, ok := attached(strings.Trim(first, marks+" ")); ok {
+			m.Kind, m.Files = Media, []string{name}
+		}
+		return false
+	}
+	marked := strings.HasPrefix(m.Text, "\u200e")
+	plain := strings.TrimSpace(strings.Trim(m.Text, marks))
+	for _, mark := range editedMarks {
+		if cut, ok := strings.CutSuffix(plain, mark); ok {
+			m.Edited = true
+			m.Text = strings.TrimRight(cut, marks+" ")
+			plain = m.Text
+		}
+	}
+	first, caption, _ := strings.Cut(plain, "\n")
+	first = strings.TrimSpace(strings.Trim(first, marks))
+	if m.Kind == System {
+		if k := systemKind(first); k != "" {
+			m.Kind = k
+		}
+		return false
+	}
+	lower := strings.ToLower(first)
+	for _, d := range deletedLines {
+		if rest, ok := strings.CutPrefix(lower, d); ok && (rest == "" || rest == "." || strings.HasPrefix(rest, " by admin")) {
+			m.Kind = Deleted
+			return false
+		}
+	}
+	for _, o := range omitted {
+		if lower == o || strings.HasSuffix(lower, " "+o) || strings.HasSuffix(lower, "\u200e"+o) {
+			m.Kind = Media
+			return true
+		}
+	}
+	if name, ok := attached(first); ok {
+		m.Kind, m.Files = Media, []string{name}
+		return false
+	}
+	if marked && caption == "" {
+		if k := systemKind(first); k != "" {
+			m.Kind = k
+		}
+	}
+	return false
+}
+
+// attached finds the name of an attached file: "<attached: NAME>" on iOS,
+// "NAME (file attached)" on Android.
+func attached(line string) (string, bool) {
+	for _, word := range []string{"<attached: ", "<atodwyd: ", "<adjunto: ", "<pièce jointe : ", "<Anhang: ", "<allegato: ", "<załączono: "} {
+		if _, rest, ok := strings.Cut(line, word); ok {
+			if name, ok := strings.CutSuffix(rest, ">"); ok {
+				return name, true
+			}
+		}
+	}
+	for _, word := range []string{" (file attached)", " (ffeil wedi'i hatodi)", " (archivo adjunto)", " (fichier joint)", " (Datei angehängt)"} {
+		if name, ok := strings.CutSuffix(line, word); ok && !strings.Contains(name, "/") {
+			return strings.Trim(name, marks), true
+		}
+	}
+	return "", false
+}
+
+// systemWords are pieces of what the platform says, and what each tells.
+var systemWords = []struct {
+	words string
+	kind  Kind
+}{
+	{"joined using", Joined}, {"joined from", Joined}, {"joined the group", Joined}, {"was added", Joined}, {"added you", Joined}, {" joined.", Joined},
+	{"left the group", Left}, {"removed from the group", Left}, {"removed you", Left}, {" was removed", Left},
+	{"end-to-end encrypted", System}, {"created group", System}, {"created this group", System}, {"changed the subject", System},
+	{"changed the group name", System}, {"changed this group's icon", System}, {"changed this group’s icon", System},
+	{"changed the group description", System}, {"changed the group's settings", System}, {"security code", System},
+	{"turned on disappearing messages", System}, {"turned off disappearing messages", System}, {"updated the message timer", System},
+	{"changed their phone number", System}, {"changed to ", System}, {"now an admin", System}, {"no longer an admin", System},
+	{"pinned a message", System}, {"started a call", System}, {"requested to join", System}, {"deleted this group's icon", System},
+	{"messages and calls are", System}, {"missed voice call", System}, {"missed video call", System}, {"changed the settings", System},
+}
+
+// phraseKind tells what the platform says by its longer phrases.
+func phraseKind(s string) Kind {
+	if len(s) > 400 {
+		return ""
+	}
+	s = strings.ToLower(s)
+	for _, w := range systemWords {
+		if strings.Contains(s, w.words) {
+			return w.kind
+		}
+	}
+	return ""
+}
+
+// systemKind tells what a line without a sender, or with the mark of the
+// platform, says; nothing for what a person says.
+func systemKind(s string) Kind {
+	if k := phraseKind(s); k != "" || len(s) > 400 {
+		return k
+	}
+	s = strings.ToLower(strings.Trim(s, marks+" "))
+	switch {
+	case strings.HasSuffix(s, " left"):
+		return Left
+	case strings.Contains(s, " added "), strings.HasPrefix(s, "you added "):
+		return Joined
+	case strings.Contains(s, " removed "):
+		return Left
+	}
+	return ""
+}
