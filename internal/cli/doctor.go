@@ -119,8 +119,28 @@ func examineFolder(what, dir string) advice {
 		if err := os.Remove(f.Name()); err != nil {
 			return advice{"caution", "A trial file could not be removed: " + f.Name(), ""}
 		}
-		return advice{level: "ok", what: fmt.Sprintf("The %s folder %s can be written to.", what, dir)}
+		return examineSpace(at, fmt.Sprintf("The %s folder %s", what, dir))
 	}
+}
+
+// Below these an administrator should know, or a run would soon stop.
+const (
+	littleSpace = 1 << 30
+	noSpace     = 100 << 20
+)
+
+// examineSpace looks at what is free where a folder is, or will be.
+func examineSpace(at, folder string) advice {
+	free, err := freeSpace(at)
+	switch {
+	case err != nil: // this system does not say
+		return advice{level: "ok", what: folder + " can be written to."}
+	case free < noSpace:
+		return advice{"serious", fmt.Sprintf("%s has %d MB free.", folder, free>>20), "Make room, or name another folder: with none left no message is taken in."}
+	case free < littleSpace:
+		return advice{"caution", fmt.Sprintf("%s has %d MB free.", folder, free>>20), "Make room soon."}
+	}
+	return advice{level: "ok", what: fmt.Sprintf("%s can be written to and has %d GB free.", folder, free>>30)}
 }
 
 func examinePort(addr string) advice {
