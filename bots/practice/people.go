@@ -279,12 +279,19 @@ func (p *Platform) Advance(ctx context.Context, by string) error {
 	if err != nil || d < 0 || d > maxAdvance {
 		return fmt.Errorf("%w: advance is a length of time such as \"72h\"; the clock does not go back", errInvalid)
 	}
-	err = p.submit(&op{Op: "clock"}, func(o *op) error {
-		if o.Offset = time.Duration(p.offset.Load()) + d; o.Offset > maxOffset {
-			return fmt.Errorf("%w: the clock is %s ahead already", errInvalid, time.Duration(p.offset.Load()))
-		}
-		return nil
-	})
+	move := func() error {
+		return p.submit(&op{Op: "clock"}, func(o *op) error {
+			if o.Offset = time.Duration(p.offset.Load()) + d; o.Offset > maxOffset {
+				return fmt.Errorf("%w: the clock is %s ahead already", errInvalid, time.Duration(p.offset.Load()))
+			}
+			return nil
+		})
+	}
+	if p.o.MoveClock != nil {
+		err = p.o.MoveClock(ctx, d, move)
+	} else {
+		err = move()
+	}
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ const account chat.Account = "practice"
 // Options is what a platform may be given beside its file. All are optional.
 type Options struct {
 	Log *slog.Logger
+	// MoveClock declares a move of the clock, makes it by calling move, and
+	// settles the declaration.
+	MoveClock func(ctx context.Context, by time.Duration, move func() error) error
 	// AfterClock is called when the clock was moved, and returns when what
 	// fell due is done.
 	AfterClock func(context.Context) error
