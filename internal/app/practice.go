@@ -20,6 +20,9 @@ func (a *App) practiceOptions(zone *time.Location) practice.Options {
 	return practice.Options{
 		Zone:       zone,
 		Log:        a.c.Log,
+		MoveClock: func(ctx context.Context, by time.Duration, move func() error) error {
+			return a.engine.MoveClock(ctx, "chaperone:demo", by, move)
+		},
 		AfterClock: func(ctx context.Context) error { return a.engine.CatchUp(ctx) },
 		Decided:    a.decided,
 		Trail:      a.trail,

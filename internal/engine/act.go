@@ -7,13 +7,20 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
+	"chaperone/internal/clock"
 	"chaperone/internal/failpoint"
+	"chaperone/internal/hold"
 )
 
 const (
 	atOnce   = 16               // actions under way at the same time
 	longest  = 5 * time.Minute  // the longest wait between two attempts
 	idleWait = 30 * time.Second // the runner looks at least this often
+
+	// FenceFor is how long a destroying call may take. So long, and
+	// hold.Slack, may placing a hold have to wait.
+	FenceFor  = 20 * time.Second
+	clockWait = 2 * time.Second // until an action that waits for the clock is looked at again
 )
 
 // runActions takes due actions until the engine stops.
@@ -124,6 +131,11 @@ func (e *Engine) act(ctx context.Context, a Action) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, clock.ErrClock) { // not the platform's fault, and nothing was tried
+		e.trouble("clock", err)
+		e.later(ctx, a, clockWait)
+		return
+	}
 	part := "account " + string(a.Chat.Account)
 	if a.Kind == File {
 		part = "records"
@@ -134,10 +146,16 @@ func (e *Engine) act(ctx context.Context, a Action) {
 	wait := min(time.Second<<min(a.Tries-1, 10), longest)
 	var busy bots.Busy
 	if errors.As(err, &busy) {
-		wait, a.Started = busy.After, false
+		wait, a.Started, a.Called = busy.After, false, false
 	}
-	a.Due = e.o.Now().Add(wait)
-	if err := e.o.Store.Later(ctx, a); err != nil && ctx.Err() == nil {
+	e.later(ctx, a, wait)
+}
+
+// later puts an action off.
+func (e *Engine) later(ctx context.Context, a Action, wait time.Duration) {
+	now := e.o.Now()
+	a.Due = now.Add(wait)
+	if err := e.o.Store.Later(ctx, now, a); err != nil && ctx.Err() == nil {
 		e.trouble("store", err)
 		e.sleep(time.Second)
 	}
@@ -179,15 +197,37 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 	if able[ef.Kind].Level == bots.No {
 		return e.finish(ctx, *a, Unsupported, "")
 	}
-	if err := e.o.Store.Start(ctx, e.o.Now(), *a); err != nil {
+	return e.call(ctx, a, bot, ef)
+}
+
+// call stores that an attempt starts, and makes it. One that destroys is given
+// up at the deadline of its fence, and is not made where a hold covers it.
+func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effect) error {
+	if a.Kind.Destroys() {
+		if err := e.vouched(ctx); err != nil {
+			return err
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, FenceFor)
+		defer cancel()
+	}
+	err := e.o.Store.Start(ctx, e.o.Now(), a)
+	var held *hold.Held
+	if errors.As(err, &held) {
+		return e.finish(context.WithoutCancel(ctx), *a, Held, "")
+	} else if err != nil {
 		return err
 	}
 	a.Started = true
 	failpoint.Hit("act.started")
+	if err := ctx.Err(); err != nil {
+		return err // slept over the deadline: it begins again with another fence
+	}
+	a.Called = true
 	made, err := bot.Do(ctx, ef)
 	failpoint.Hit("act.called")
 	if outcome, final := ended(err); final {
-		return e.finish(ctx, *a, outcome, made)
+		return e.finish(context.WithoutCancel(ctx), *a, outcome, made)
 	}
 	return err
 }
@@ -229,6 +269,7 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 			return ef, false, nil // a reminder came first
 		}
 		a.Version = sh.Version
+		sh.Held = covered(e.o.Store.Holds(ctx), a.Chat, a.Member, e.o.Now())
 		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
 	}
 	return ef, true, nil
@@ -240,7 +281,7 @@ func (e *Engine) file(ctx context.Context, a Action) error {
 	if err != nil {
 		return err
 	}
-	if err := e.o.Store.Start(ctx, e.o.Now(), a); err != nil {
+	if err := e.o.Store.Start(ctx, e.o.Now(), &a); err != nil {
 		return err
 	}
 	failpoint.Hit("file.started")
@@ -311,6 +352,9 @@ func (e *Engine) follow(f *Finished, sh *Shown) {
 	default:
 		if a.Kind == File && f.Outcome == Done {
 			sh.FiledNow(f.Now)
+		}
+		if f.Outcome == Held {
+			sh.Hold(true) // the member is told why nothing was deleted
 		}
 		if next, ok := showing(sh, f.Now); ok {
 			f.Next = append(f.Next, next)

@@ -16,6 +16,9 @@ func (e *Engine) runClock() {
 	erased := e.o.Now()
 	for e.ctx.Err() == nil {
 		next, err := e.overdue(e.ctx)
+		if err == nil {
+			err = e.look(e.ctx)
+		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
 			err = e.o.Store.Erase(e.ctx, now)

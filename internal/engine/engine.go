@@ -19,10 +19,13 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
+	"chaperone/internal/clock"
 	"chaperone/internal/detect"
+	"chaperone/internal/hold"
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record"
+	"chaperone/internal/retention"
 	"chaperone/rules"
 )
 
@@ -49,12 +52,15 @@ type Ledger interface {
 	// Due lists unfinished actions that are due, oldest first, and says when
 	// the next one will be.
 	Due(ctx context.Context, now time.Time, most int) ([]Action, time.Time, error)
-	// Start stores that an attempt begins, with the version of the prompt shown.
-	Start(ctx context.Context, now time.Time, a Action) error
+	// Start stores that an attempt begins, with the version of the prompt
+	// shown. Of an action that destroys it opens the fence in the same
+	// transaction, and notes it in the action; the errors of hold.MayStart
+	// are told apart.
+	Start(ctx context.Context, now time.Time, a *Action) error
 	// Finish stores how an attempt ended and everything that follows from it.
 	Finish(ctx context.Context, f Finished) error
 	// Later stores that an action is to be tried again at its new due time.
-	Later(ctx context.Context, a Action) error
+	Later(ctx context.Context, now time.Time, a Action) error
 	// Content loads what a record is made of.
 	Content(ctx context.Context, recordID string) (record.Record, []record.File, error)
 }
@@ -64,6 +70,35 @@ type Prompts interface {
 	Prompt(ctx context.Context, id string) (Shown, error)
 	// Overdue lists the prompts that the clock has something to do with.
 	Overdue(ctx context.Context, now time.Time, most int) ([]Shown, time.Time, error)
+	// Open lists the prompts that wait for their members.
+	Open(ctx context.Context) ([]Shown, error)
+}
+
+// Holds is where holds are kept, and the fences that a hold waits for.
+type Holds interface {
+	// Holds reads all holds together; what cannot be read holds everything.
+	Holds(ctx context.Context) hold.Set
+	PlaceHold(ctx context.Context, h hold.Hold) error
+	ReleaseHold(ctx context.Context, h hold.Hold) error
+	// Fences reads those that are open, of unknown outcome, or closed since.
+	Fences(ctx context.Context, since time.Time) ([]hold.Fence, error)
+	// AbandonFences closes the fences that an ended process left open: nobody
+	// knows how their calls ended.
+	AbandonFences(ctx context.Context, now time.Time) error
+}
+
+// Timepiece is where the watch over our own clock is kept.
+type Timepiece interface {
+	Watch(ctx context.Context) (Watch, error)
+	// SetWatch stores it; with a name in by, as that person's act.
+	SetWatch(ctx context.Context, now time.Time, w Watch, by string) error
+}
+
+// Watch is what is known about our own clock, and the declared move that is
+// being made.
+type Watch struct {
+	clock.Watch
+	Moving time.Duration
 }
 
 // Eraser forgets what is no longer needed.
@@ -76,6 +111,8 @@ type Store interface {
 	Inbox
 	Ledger
 	Prompts
+	Holds
+	Timepiece
 	Eraser
 }
 
@@ -131,6 +168,7 @@ type Settlement struct {
 	Prompts  []Shown
 	Keep     []Keep
 	Records  []Accepted
+	Arrivals []Arrival
 	Actions  []Action
 }
 
@@ -142,6 +180,7 @@ type Message struct {
 	Revision int64
 	Deleted  bool // only this is new; nothing else of the row changes
 	Label    string
+	Class    retention.Class // what a schedule calls it; empty: not known
 	Prompt   string
 	Decision policy.Decision
 	Findings []rules.Finding
@@ -165,6 +204,12 @@ type Accepted struct {
 	Note   string
 }
 
+// Arrival is a message that a hold captures as it arrives, without asking.
+type Arrival struct {
+	Record record.Record
+	Text   string
+}
+
 // Kind is a kind of action: an effect on a platform, or filing a record.
 type Kind string
 
@@ -186,7 +231,15 @@ type Action struct {
 	Started bool
 	Tries   int
 	Version int64 // of the prompt, as rendered when it was started
+
+	// Of the attempt under way, not stored with the action.
+	Fence  string // the fence that was opened for it
+	Called bool   // the call was made
 }
+
+// Destroys reports whether an action of the kind takes something away that a
+// hold may cover.
+func (k Kind) Destroys() bool { return k == Kind(bots.Delete) || k == Kind(bots.Remove) }
 
 // Outcome is how an action ended. It is kept for good.
 type Outcome string
@@ -200,6 +253,7 @@ const (
 	TooLate     Outcome = "too-late"
 	NotNeeded   Outcome = "not-needed" // what it was for had ended before it began
 	Unknown     Outcome = "unknown"    // interrupted, and the platform cannot be asked
+	Held        Outcome = "held"       // a hold covers it: nothing was destroyed
 )
 
 // Finished is how an action ended, and what follows from it.
@@ -251,6 +305,7 @@ type Engine struct {
 	showing  map[string]bool // prompts that one of them shows
 	troubles map[string]string
 	counts   Counts
+	clock    timekeeper
 }
 
 // Counts is what an engine has done since it started.
@@ -274,7 +329,7 @@ func New(o Options) *Engine {
 // What an earlier process left unsettled or unfinished is taken up first.
 func (e *Engine) Run(ctx context.Context) error {
 	e.ctx = ctx
-	if err := e.o.Store.Erase(ctx, e.o.Now()); err != nil {
+	if err := e.begin(ctx); err != nil {
 		return err
 	}
 	waiting, err := e.o.Store.Waiting(ctx)
@@ -292,6 +347,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	<-ctx.Done()
 	e.work.Wait()
 	return nil
+}
+
+// begin looks at the clock and clears what an earlier process left behind.
+func (e *Engine) begin(ctx context.Context) error {
+	if err := e.o.Store.AbandonFences(ctx, e.o.Now()); err != nil {
+		return err
+	}
+	if err := e.restartClock(ctx); err != nil {
+		return err
+	}
+	return e.o.Store.Erase(ctx, e.o.Now())
 }
 
 // runBot keeps a bot connected.

@@ -131,6 +131,9 @@ func (e *Engine) store(ctx context.Context, events []chat.Event) error {
 		return err
 	}
 	failpoint.Hit("receive.stored")
+	if err := e.witness(ctx, events); err != nil {
+		e.trouble("store", err)
+	}
 	e.trouble("store", nil)
 	e.count(func(c *Counts) { c.Received += int64(len(events)) })
 	last := chat.ID{}

@@ -10,6 +10,7 @@ import (
 	"chaperone/internal/chat"
 	"chaperone/internal/detect"
 	"chaperone/internal/failpoint"
+	"chaperone/internal/hold"
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record"
@@ -81,7 +82,7 @@ func (e *Engine) settle(ctx context.Context, r *room) (more bool, wait time.Dura
 	if err := e.warm(ctx, r); err != nil {
 		return false, 0, err
 	}
-	b := e.newBatch(r, load)
+	b := e.newBatch(r, load, e.o.Store.Holds(ctx))
 	for _, p := range load.Events {
 		if !b.take(ctx, p) {
 			wait = retryDelay
@@ -147,19 +148,24 @@ type batch struct {
 	load    Load
 	now     time.Time
 	can     prompt.Can
+	holds   hold.Set
 	prompts []*Shown
 	touched map[*Shown]bool
 	s       Settlement
 }
 
-func (e *Engine) newBatch(r *room, load Load) *batch {
+func (e *Engine) newBatch(r *room, load Load, holds hold.Set) *batch {
 	now := e.o.Now()
 	b := &batch{
-		e: e, room: r, load: load, now: now, can: e.can(r.id), touched: map[*Shown]bool{},
+		e: e, room: r, load: load, now: now, can: e.can(r.id), holds: holds, touched: map[*Shown]bool{},
 		s: Settlement{Chat: r.id, Now: now},
 	}
 	for i := range load.Prompts {
-		b.prompts = append(b.prompts, &load.Prompts[i])
+		sh := &load.Prompts[i]
+		b.prompts = append(b.prompts, sh)
+		if sh.Waiting() && sh.Hold(b.held(sh.Member)) {
+			b.touched[sh] = true
+		}
 	}
 	r.recent = slices.DeleteFunc(r.recent, func(s Said) bool { return now.Sub(s.At) > contextWindow })
 	return b
@@ -250,7 +256,10 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	})
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
-		Label: d.Label(), Decision: d, Findings: found,
+		Label: d.Label(), Class: classOf(d), Decision: d, Findings: found,
+	}
+	if b.held(ev.Member) {
+		b.arrived(ev, d)
 	}
 	sh := b.covering(ev.Message)
 	switch {
@@ -305,6 +314,7 @@ func (b *batch) open(ev chat.Event) *Shown {
 	}
 	c := b.load.Chat
 	sh := &Shown{Prompt: prompt.New(b.e.o.NewID(b.now), b.now, c.ID, c.Name, c.Kind, ev.Member, ev.Name)}
+	sh.Held = b.held(ev.Member)
 	b.prompts = append(b.prompts, sh)
 	b.e.count(func(c *Counts) { c.Prompted++ })
 	return sh

@@ -10,6 +10,7 @@ import (
 
 	"chaperone/internal/chat"
 	"chaperone/internal/engine"
+	"chaperone/internal/hold"
 	"chaperone/internal/record"
 )
 
@@ -47,16 +48,32 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]engine.Act
 	return out, fromMillis(next), err
 }
 
-// Start implements engine.Ledger.
-func (s *Store) Start(ctx context.Context, now time.Time, a engine.Action) error {
+// Start implements engine.Ledger. The fence of an action that destroys, and the
+// audit entry about the attempt, are in the same transaction: no audit, no
+// action.
+func (s *Store) Start(ctx context.Context, now time.Time, a *engine.Action) error {
 	return s.write.do(ctx, func(t *tx) error {
+		if a.Kind.Destroys() {
+			if err := t.startDestroying(now, a); err != nil {
+				return err
+			}
+		}
 		return t.exec("UPDATE actions SET started = ?, version = ? WHERE id = ?", millis(now), a.Version, a.ID)
 	})
 }
 
 // Later implements engine.Ledger.
-func (s *Store) Later(ctx context.Context, a engine.Action) error {
+func (s *Store) Later(ctx context.Context, now time.Time, a engine.Action) error {
 	return s.write.do(ctx, func(t *tx) error {
+		if a.Fence != "" {
+			o := hold.NotDone
+			if a.Called {
+				o = hold.Unknown // the call failed, and may have arrived
+			}
+			if err := t.endDestroying(now, a, o); err != nil {
+				return err
+			}
+		}
 		if !a.Started {
 			return t.exec("UPDATE actions SET due = ?, tries = ?, started = 0 WHERE id = ?", millis(a.Due), a.Tries, a.ID)
 		}
@@ -76,6 +93,11 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 			string(f.Outcome), millis(f.Now), string(f.Made), a.Version, a.ID); err != nil {
 			return err
 		}
+		if a.Kind.Destroys() {
+			if err := t.ended(f); err != nil {
+				return err
+			}
+		}
 		if a.Kind == "post" && f.Outcome == engine.Done {
 			if err := t.exec("UPDATE chats SET noticed = 1 WHERE n = ?", row.n); err != nil {
 				return err
@@ -87,6 +109,9 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 				return err
 			}
 			if err := t.exec("UPDATE records SET filed = ?, receipt = ? WHERE id = ?", millis(f.Now), string(b), a.Record); err != nil {
+				return err
+			}
+			if err := t.exec("DELETE FROM sealed WHERE key = ?", "record/"+a.Record); err != nil {
 				return err
 			}
 		}
@@ -112,7 +137,7 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, nil, fmt.Errorf("%w: record %s cannot be read", ErrDamaged, id)
 	}
-	texts, err := s.texts(ctx, promptID)
+	texts, err := s.contentOf(ctx, promptID, r)
 	if err != nil {
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
@@ -133,6 +158,16 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		files = append(files, record.File{Name: name, Data: []byte(text)})
 	}
 	return r, files, nil
+}
+
+// contentOf opens the texts of a record: those that a prompt keeps, or the one
+// that a hold captured on arrival.
+func (s *Store) contentOf(ctx context.Context, promptID string, r record.Record) (map[chat.MessageID]string, error) {
+	if promptID != "" || len(r.Messages) == 0 {
+		return s.texts(ctx, promptID)
+	}
+	text, err := s.Sealed(ctx, "record/"+r.ID)
+	return map[chat.MessageID]string{r.Messages[0].ID: text}, err
 }
 
 // texts opens what a prompt keeps.

@@ -28,6 +28,12 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		if err := t.exec("UPDATE events SET slot = 0, text = NULL, state = 1 WHERE state = 2 AND received < ?", millis(now.Add(-keepAside))); err != nil {
 			return err
 		}
+		if err := t.exec("DELETE FROM sealed WHERE until > 0 AND until < ?", millis(now)); err != nil {
+			return err
+		}
+		if err := t.checkpointHourly(now); err != nil {
+			return err
+		}
 		var err error
 		next = t.w.next
 		wanted, err = t.wanted()
@@ -78,7 +84,7 @@ func (s *Store) forgetPrompts(ctx context.Context, until time.Time) error {
 
 // wanted lists the numbers of all keys that something still needs.
 func (t *tx) wanted() (map[uint64]bool, error) {
-	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0")
+	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0 UNION SELECT slot FROM sealed")
 	if err != nil {
 		return nil, err
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"chaperone/internal/audit"
+	"chaperone/internal/engine"
 	"chaperone/internal/hold"
 )
 
@@ -175,4 +177,140 @@ func (t *tx) closeFence(id string, o hold.Outcome, now time.Time) error {
 		return err
 	}
 	return t.exec("UPDATE fences SET closed = ?, outcome = ? WHERE id = ?", f.Closed.UnixNano(), string(f.Outcome), id)
+}
+
+// startDestroying opens the fence of an attempt and logs it.
+func (t *tx) startDestroying(now time.Time, a *engine.Action) error {
+	var n int64
+	if err := t.row("SELECT count(*) FROM fences WHERE action = ?", []any{a.Key}, &n); err != nil {
+		return err
+	}
+	want := hold.Fence{
+		ID: fmt.Sprintf("%s#%d", a.Key, n+1), Message: string(a.Message), Subject: hold.Subject{Chat: a.Chat, Member: a.Member},
+	}
+	if a.Message == "" {
+		want.Message = "member:" + string(a.Member)
+	}
+	f, err := t.fence(a.Key, want, now, engine.FenceFor)
+	if err != nil {
+		return err
+	}
+	a.Fence = f.ID
+	return t.log(now, destroying(*a, present, "fenced"))
+}
+
+// present is the state of what has not been destroyed.
+const present = "present"
+
+// destroying is the audit entry about an attempt to destroy, or its end.
+func destroying(a engine.Action, before, after string) act {
+	x := act{
+		by: "chaperone:engine", right: authority(a), act: audit.Destroy, of: audit.OfMessage,
+		what: []string{string(a.Chat.Account), a.Chat.Local, string(a.Message)}, before: before, after: after, ref: a.Fence,
+	}
+	if a.Kind != "delete" {
+		x.act, x.of, x.what[2] = audit.Remove, audit.OfMember, string(a.Member)
+	}
+	if x.ref == "" {
+		x.ref = a.Key
+	}
+	return x
+}
+
+// authority says by what right an action is done: its member's answer to a
+// prompt, or a run of a schedule, as its key says.
+func authority(a engine.Action) string {
+	if a.Prompt != "" {
+		return "prompt:" + a.Prompt
+	}
+	return a.Key
+}
+
+// endDestroying closes the fence of an attempt that did not end its action.
+func (t *tx) endDestroying(now time.Time, a engine.Action, o hold.Outcome) error {
+	if err := t.closeFence(a.Fence, o, now); err != nil {
+		return err
+	}
+	return t.log(now, destroying(a, "fenced", string(o)))
+}
+
+// ended closes the fences of an action that has ended, and logs how. What
+// earlier attempts did is told by the end where it says so, and not known else.
+func (t *tx) ended(f engine.Finished) error {
+	a, o := f.Action, hold.NotDone
+	switch f.Outcome {
+	case engine.Done:
+		o = hold.Done
+	case engine.Unknown:
+		o = hold.Unknown
+	}
+	st, err := t.stmt(fenceColumns + "WHERE action = ?")
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(t.ctx, a.Key)
+	if err != nil {
+		return err
+	}
+	fences, err := scanFences(rows)
+	if err != nil {
+		return err
+	}
+	for _, x := range fences {
+		end := o
+		switch {
+		case !x.Open() && x.Outcome != hold.Unknown:
+			continue
+		case x.ID != a.Fence && o != hold.Done:
+			end = hold.Unknown
+		}
+		if err := t.closeFence(x.ID, end, f.Now); err != nil {
+			return err
+		}
+	}
+	before := "fenced"
+	if len(fences) == 0 {
+		before = present
+	}
+	return t.log(f.Now, destroying(a, before, string(f.Outcome)))
+}
+
+// AbandonFences implements engine.Holds.
+func (s *Store) AbandonFences(ctx context.Context, now time.Time) error {
+	return s.write.do(ctx, func(t *tx) error {
+		return t.exec("UPDATE fences SET closed = ?, outcome = ? WHERE closed = 0", now.UnixNano(), string(hold.Unknown))
+	})
+}
+
+// Watch implements engine.Timepiece.
+func (s *Store) Watch(ctx context.Context) (w engine.Watch, err error) {
+	var body []byte
+	err = s.read.QueryRowContext(ctx, "SELECT body FROM clock_watch").Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, nil
+	} else if err != nil {
+		return w, err
+	}
+	if err := json.Unmarshal(body, &w); err != nil {
+		return w, fmt.Errorf("%w: what is known about the clock cannot be read", ErrDamaged)
+	}
+	return w, nil
+}
+
+// SetWatch implements engine.Timepiece.
+func (s *Store) SetWatch(ctx context.Context, now time.Time, w engine.Watch, by string) error {
+	b, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return s.write.do(ctx, func(t *tx) error {
+		if err := t.exec("INSERT INTO clock_watch (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body", string(b)); err != nil || by == "" {
+			return err
+		}
+		x := act{by: by, right: "role:operator", act: audit.Clock, of: audit.OfSetting, what: []string{"clock"}, before: "waiting", after: "confirmed", ref: "clock"}
+		if w.Moving != 0 {
+			x.before, x.after = "declared", "moved:"+w.Moving.String()
+		}
+		return t.log(now, x)
+	})
 }

@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
 		if err != nil {
 			return err
 		}
-		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.actions}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.actions}
 		for _, step := range steps {
 			if err := step(row, in); err != nil {
 				return fmt.Errorf("settling in %s: %w", in.Chat, err)
@@ -93,10 +93,10 @@ func (t *tx) messages(row chatRow, in engine.Settlement) error {
 			}
 			continue
 		}
-		if err := t.exec(`INSERT INTO messages (chat, id, member, at, revision, label, prompt) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (chat, id) DO UPDATE SET revision = excluded.revision, label = excluded.label,
+		if err := t.exec(`INSERT INTO messages (chat, id, member, at, revision, label, class, prompt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (chat, id) DO UPDATE SET revision = excluded.revision, label = excluded.label, class = excluded.class,
 			prompt = CASE WHEN excluded.prompt = '' THEN prompt ELSE excluded.prompt END`,
-			row.n, string(m.ID), string(m.Member), millis(m.At), m.Revision, m.Label, m.Prompt); err != nil {
+			row.n, string(m.ID), string(m.Member), millis(m.At), m.Revision, m.Label, string(m.Class), m.Prompt); err != nil {
 			return err
 		}
 		if len(m.Findings) == 0 {
@@ -209,6 +209,51 @@ func (t *tx) records(row chatRow, in engine.Settlement) error {
 	return nil
 }
 
+// arrivals stores what holds capture on arrival, each text under a key of its
+// own until it is filed.
+func (t *tx) arrivals(row chatRow, in engine.Settlement) error {
+	for _, a := range in.Arrivals {
+		b, err := json.Marshal(a.Record)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("INSERT INTO records (id, prompt, chat, captured, body) VALUES (?, '', ?, ?, ?)",
+			a.Record.ID, row.n, millis(a.Record.CapturedAt), string(b)); err != nil {
+			return err
+		}
+		if err := t.sealAway("record/"+a.Record.ID, a.Text, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealAway keeps one text under a key of its own, until a time or until
+// somebody lets it go.
+func (t *tx) sealAway(key, text string, until time.Time) error {
+	slot, err := t.slot()
+	if err != nil {
+		return err
+	}
+	sealed, err := t.seal(slot, text)
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO sealed (key, slot, text, until) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING", key, int64(slot), sealed, millis(until))
+}
+
+// Sealed opens one text that was sealed away.
+func (s *Store) Sealed(ctx context.Context, key string) (string, error) {
+	var slot uint64
+	var text []byte
+	if err := s.read.QueryRowContext(ctx, "SELECT slot, text FROM sealed WHERE key = ?", key).Scan(&slot, &text); errors.Is(err, sql.ErrNoRows) {
+		return "", errErased
+	} else if err != nil {
+		return "", err
+	}
+	return s.unseal(slot, text)
+}
+
 func (t *tx) actions(row chatRow, in engine.Settlement) error {
 	for _, a := range in.Actions {
 		if err := t.plan(row.n, a); err != nil {
@@ -239,6 +284,15 @@ func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
 		return engine.Shown{}, err
 	}
 	return found[0], nil
+}
+
+// Open implements engine.Prompts.
+func (s *Store) Open(ctx context.Context) ([]engine.Shown, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE waiting = 1")
+	if err != nil {
+		return nil, err
+	}
+	return scanPrompts(rows)
 }
 
 // Overdue implements engine.Prompts.
