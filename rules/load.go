@@ -196,34 +196,54 @@ func (l *loader) finish() ([]Rule, error) {
 	return on, nil
 }
 
+// maxPattern is the longest pattern that is taken, lists and parts included.
+const maxPattern = 64 << 10
+
 var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 
 func (l *loader) expand(r *Rule) {
 	r.Patterns = slices.Clone(r.Patterns)
 	for i := range r.Patterns {
-		r.Patterns[i] = l.expandPattern(r, r.Patterns[i], 0)
+		r.Patterns[i] = l.expandPattern(r, r.Patterns[i])
 	}
 	for _, words := range []*[]string{&r.Context.Words, &r.Context.Also, &r.Context.Against, &r.Context.Never} {
 		*words = l.expandWords(r, *words)
 	}
 }
 
-func (l *loader) expandPattern(r *Rule, p string, depth int) string {
-	if depth > 8 {
-		l.fault(r.File, r.Line, r.ID, "its parts contain each other")
-		return ""
+// expandPattern puts lists and parts in the place of their names, parts within
+// parts too.
+func (l *loader) expandPattern(r *Rule, p string) string {
+	for range 8 {
+		if !placeholder.MatchString(p) {
+			return p
+		}
+		length := len(p)
+		p = placeholder.ReplaceAllStringFunc(p, func(m string) string {
+			piece := l.piece(r, m[1:len(m)-1])
+			if length += len(piece); length > maxPattern {
+				return ""
+			}
+			return piece
+		})
+		if length > maxPattern {
+			break
+		}
 	}
-	return placeholder.ReplaceAllStringFunc(p, func(m string) string {
-		name := m[1 : len(m)-1]
-		if part, ok := l.parts[name]; ok {
-			return "(?:" + l.expandPattern(r, part, depth+1) + ")"
-		}
-		if words, ok := l.lists[name]; ok {
-			return WordsPattern(words)
-		}
-		l.fault(r.File, r.Line, r.ID, "there is no list or part called %q", name)
-		return ""
-	})
+	l.fault(r.File, r.Line, r.ID, "its parts contain each other, or make a pattern longer than %d characters", maxPattern)
+	return ""
+}
+
+// piece gives the expression that a name stands for.
+func (l *loader) piece(r *Rule, name string) string {
+	if part, ok := l.parts[name]; ok {
+		return "(?:" + part + ")"
+	}
+	if words, ok := l.lists[name]; ok {
+		return WordsPattern(words)
+	}
+	l.fault(r.File, r.Line, r.ID, "there is no list or part called %q", name)
+	return ""
 }
 
 func (l *loader) expandWords(r *Rule, in []string) []string {

@@ -133,12 +133,15 @@ const postcodeAreas = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR 
 // Northern Ireland.
 func vehicle(v string) bool {
 	c := compact(v)
+	if len(c) < 2 {
+		return false
+	}
 	switch {
 	case len(c) == 7 && isLetters(c[:2]) && isDigits(c[2:4]) && isLetters(c[4:]): // AB12 CDE
 		age := int(c[2]-'0')*10 + int(c[3]-'0')
 		return !strings.ContainsAny(c[:2], "IQZ") && !strings.ContainsAny(c[4:], "IQ") &&
 			(age >= 2 && age <= 29 || age >= 51 && age <= 79)
-	case isLetters(c[:1]) && len(c) >= 5 && len(c) <= 7 && isDigits(c[1:len(c)-3]) && isLetters(c[len(c)-3:]): // A123 BCD
+	case len(c) >= 5 && isLetters(c[:1]) && len(c) <= 7 && isDigits(c[1:len(c)-3]) && isLetters(c[len(c)-3:]): // A123 BCD
 		return !strings.ContainsAny(c[:1], "IOUZ") && !strings.ContainsAny(c[len(c)-3:], "IQ")
 	case len(c) >= 5 && len(c) <= 7 && isLetters(c[:3]) && isDigits(c[3:len(c)-1]) && isLetters(c[len(c)-1:]): // ABC 123D
 		return !strings.ContainsAny(c[len(c)-1:], "IOQUZ") && !strings.ContainsAny(c[:3], "IQZ")
@@ -193,11 +196,12 @@ func uln(v string) bool {
 func pnc(v string) bool {
 	const letters = "ZABCDEFGHJKLMNPQRTUVWXY"
 	c := compact(strings.TrimSpace(v))
-	slash := strings.IndexByte(v, '/')
-	if slash < 2 || len(c) < 4 {
+	year, _, ok := strings.Cut(v, "/")
+	year = compact(year)
+	if !ok || len(year) < 2 || len(c) < len(year)+2 {
 		return false
 	}
-	year, last := v[:slash], c[len(c)-1]
+	last := c[len(c)-1]
 	serial := strings.TrimLeft(c[len(year):len(c)-1], "0")
 	if len(serial) > 7 || !isDigits(year) || serial != "" && !isDigits(serial) {
 		return false

@@ -16,10 +16,10 @@ func rulesCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "rules",
-		Short: "Show and test the rules that say what to look for",
+		Short: "Show, test and try the rules that say what to look for",
 	}
 	c.PersistentFlags().StringVar(&dir, "rules", "", "`DIR` of the organisation's own rules, which add to the built-in ones")
-	c.AddCommand(rulesList(&dir), rulesTest(&dir))
+	c.AddCommand(rulesList(&dir), rulesTest(&dir), rulesExplain(&dir), rulesSimulate(&dir))
 	return c
 }
 

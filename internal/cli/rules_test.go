@@ -41,3 +41,58 @@ func TestRulesTestRefusesAnExampleThatFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestRulesExplain(t *testing.T) {
+	out, err := runRules("explain", "uk-nhs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"uk-nhs: NHS number", "its check digit fits", "signals are the words", "Found", "Left alone"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	if _, err := runRules("explain", "no-such-rule"); err == nil || !strings.Contains(err.Error(), "rules list") {
+		t.Errorf("an unknown rule: %v", err)
+	}
+}
+
+func TestRulesSimulateShowsWhatComesAndGoes(t *testing.T) {
+	dir, chats := t.TempDir(), t.TempDir()
+	own := `rules:
+  - id: email
+    off: true
+  - id: tenancy-ref
+    category: gov_ref
+    title: tenancy reference
+    class: personal
+    severity: caution
+    patterns: ['\bTEN-\d{6}\b']
+    context: {alone: 0.9}
+    examples: {hit: ['TEN-123456'], miss: ['TEN-12']}
+    source: housing service
+`
+	write := func(path, text string) string {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write(filepath.Join(dir, "own.yaml"), own)
+	file := write(filepath.Join(chats, "chat.jsonl"), `{"id":"1","text":"see TEN-123456"}
+{"id":"2","text":"write to someone@example.com"}
+{"id":"3","text":"running late"}
+`)
+	out, err := runRules("simulate", "--rules", dir, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"tenancy-ref: 1 more, 0 fewer", "email: 0 more, 1 fewer", "3 messages read, 2 findings come or go."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "123456") || strings.Contains(out, "someone@") {
+		t.Errorf("it shows a value:\n%s", out)
+	}
+}

@@ -169,3 +169,55 @@ func TestValueSplitOverTwoMessages(t *testing.T) {
 		t.Errorf("a value wholly in the message before is found again")
 	}
 }
+
+// TestDisguisedLabels disturbs the structured values of the labelled set,
+// where it is present, and wants nine in ten of those found that are found
+// undisturbed.
+func TestDisguisedLabels(t *testing.T) {
+	set := builtin(t)
+	structured := []string{"uk_nino", "uk_nhs", "uk_chi", "uk_utr", "uk_passport", "uk_driving_licence", "bank_account", "iban", "payment_card",
+		"phone", "dob", "vehicle_reg", "gov_ref", "us_ssn", "uk_postcode_address"}
+	r := rand.New(rand.NewPCG(3, 4))
+	type count struct{ found, all int }
+	tallies := map[string]*count{}
+	total := count{}
+	for n, m := range readLabelled(t, *qualitySet) {
+		if n%4 != 0 {
+			continue
+		}
+		for _, l := range m.Labels {
+			value := m.Text[l.Start:l.End]
+			if !slices.Contains(structured, l.Category) || strings.ContainsAny(value, "<\n") || len(value) > 40 || l.Category == "uk_postcode_address" && len(value) > 8 || l.Category == "dob" && strings.ContainsAny(value, "aeiou") || !strings.ContainsAny(value, "0123456789") {
+				continue
+			}
+			if !slices.ContainsFunc(scan(t, set, m.Text, detect.Context{}), func(f rules.Finding) bool { return l.overlaps(span{f.Category, f.Start, f.End}) }) {
+				continue
+			}
+			for name, disguise := range disguises() {
+				changed := disguise(r, value)
+				text := m.Text[:l.Start] + changed + m.Text[l.End:]
+				place := span{l.Category, l.Start, l.Start + len(changed)}
+				c := tallies[name+" "+l.Category]
+				if c == nil {
+					c = &count{}
+					tallies[name+" "+l.Category] = c
+				}
+				c.all++
+				total.all++
+				if slices.ContainsFunc(scan(t, set, text, detect.Context{}), func(f rules.Finding) bool { return place.overlaps(span{f.Category, f.Start, f.End}) }) {
+					c.found++
+					total.found++
+				}
+			}
+		}
+	}
+	for name, c := range tallies {
+		if c.found*10 < c.all*9 {
+			t.Logf("%-32s %d of %d", name, c.found, c.all)
+		}
+	}
+	t.Logf("%d of %d disguised values are found (%.3f)", total.found, total.all, ratio(total.found, total.all))
+	if total.found*10 < total.all*9 {
+		t.Errorf("fewer than nine in ten")
+	}
+}

@@ -94,7 +94,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	text := sc.v.text
 	out := scored{candidate: c, confidence: r.Context.Alone}
 	if r.Validate != "" && spread(text[c.start:c.end]) {
-		out.confidence *= 0.5
+		out.confidence *= 0.6
 		out.spread = true
 	}
 	if r.isMarking() && shouting(text, c) {

@@ -2,6 +2,9 @@ package detect_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,5 +134,25 @@ func TestStandingTogetherRaisesSeverity(t *testing.T) {
 	}
 	if got := severity("Mrs Trellis has dementia", "person_name"); got != rules.Note {
 		t.Errorf("a name is %q", got)
+	}
+}
+
+func TestBareTenDigitNumbersAreNoNHSNumbers(t *testing.T) {
+	set := builtin(t)
+	r := rand.New(rand.NewPCG(8, 8))
+	const all = 20_000
+	reported := 0
+	for n := range all {
+		number := fmt.Sprintf("%010d", r.IntN(1e10))
+		text := number
+		if n%2 == 0 {
+			text = "it is " + number + " on the list"
+		}
+		if slices.ContainsFunc(scan(t, set, text, detect.Context{}), func(f rules.Finding) bool { return f.Category == "uk_nhs" }) {
+			reported++
+		}
+	}
+	if reported*2000 > all {
+		t.Errorf("%d of %d bare ten-digit numbers are reported as NHS numbers, more than 0.05 %%", reported, all)
 	}
 }

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+
+	"github.com/spf13/cobra"
+
+	"chaperone/internal/detect"
+	"chaperone/internal/exports"
+	"chaperone/rules"
+)
+
+// rulesSimulate is "chaperone rules simulate": what a change of the rules would
+// find, and would no longer find, in messages that are there.
+func rulesSimulate(dir *string) *cobra.Command {
+	var from string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "simulate PATH...",
+		Short: "Show what a change of the rules would find in exports, and what no longer",
+		Long: `Reads chat exports, JSON lines and plain text twice: with the rules as they are
+(--from DIR, or the built-in rules alone) and as they would be (--rules DIR).
+Shows every finding that comes or goes, by its place and mask, never its text.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			before, err := compileRules(from)
+			if err != nil {
+				return fmt.Errorf("the rules as they are: %w", err)
+			}
+			after, err := compileRules(*dir)
+			if err != nil {
+				return fmt.Errorf("the rules as they would be: %w", err)
+			}
+			s := simulation{before: before, after: after, errs: cmd.ErrOrStderr()}
+			for _, p := range args {
+				if err := s.read(cmd.Context(), p); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(s.changes())
+			}
+			s.print(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	c.Flags().StringVar(&from, "from", "", "`DIR` of the organisation's rules as they are; empty is the built-in rules alone")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func compileRules(dir string) (*detect.Set, error) {
+	list, err := rules.LoadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return detect.Compile(list)
+}
+
+// simulation compares two sets of rules.
+type simulation struct {
+	before, after *detect.Set
+	errs          io.Writer
+	messages      int
+	unread        int
+	list          []change
+}
+
+// change is one finding that one of the two sets has and the other has not.
+type change struct {
+	Place string `json:"place"`
+	Rule  string `json:"rule"`
+	Mask  string `json:"mask"`
+	Comes bool   `json:"comes"` // or goes
+}
+
+func (s *simulation) read(ctx context.Context, name string) error {
+	for m, err := range exports.ReadFile(name, exports.Auto, nil) {
+		var broken *exports.Broken
+		var gap *exports.Gap
+		switch {
+		case errors.As(err, &broken) || errors.As(err, &gap):
+			s.unread++
+			fmt.Fprintln(s.errs, "chaperone:", err)
+			continue
+		case err != nil:
+			return err
+		}
+		s.messages++
+		if err := s.compare(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *simulation) compare(ctx context.Context, m exports.Message) error {
+	before, err := reportedBy(ctx, s.before, m.Text)
+	if err != nil {
+		return err
+	}
+	after, err := reportedBy(ctx, s.after, m.Text)
+	if err != nil {
+		return err
+	}
+	same := func(a rules.Finding) func(rules.Finding) bool {
+		return func(b rules.Finding) bool { return a.Rule == b.Rule && a.Start == b.Start && a.End == b.End }
+	}
+	for _, f := range after {
+		if !slices.ContainsFunc(before, same(f)) {
+			s.list = append(s.list, change{Place: m.Place(), Rule: f.Rule, Mask: f.Mask, Comes: true})
+		}
+	}
+	for _, f := range before {
+		if !slices.ContainsFunc(after, same(f)) {
+			s.list = append(s.list, change{Place: m.Place(), Rule: f.Rule, Mask: f.Mask})
+		}
+	}
+	return nil
+}
+
+func reportedBy(ctx context.Context, set *detect.Set, text string) ([]rules.Finding, error) {
+	found, err := set.Scan(ctx, text, detect.Context{})
+	return slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < rules.ReportAt }), err
+}
+
+func (s *simulation) changes() []change {
+	if s.list == nil {
+		return []change{}
+	}
+	return s.list
+}
+
+func (s *simulation) print(w io.Writer) {
+	type tally struct{ comes, goes int }
+	rule := map[string]tally{}
+	for _, c := range s.list {
+		sign, t := "-", rule[c.Rule]
+		if c.Comes {
+			sign = "+"
+			t.comes++
+		} else {
+			t.goes++
+		}
+		rule[c.Rule] = t
+		fmt.Fprintf(w, "%s %s  %s  %s\n", sign, c.Place, c.Rule, c.Mask)
+	}
+	names := make([]string, 0, len(rule))
+	for n := range rule {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		fmt.Fprintf(w, "%s: %d more, %d fewer\n", n, rule[n].comes, rule[n].goes)
+	}
+	fmt.Fprintf(w, "%d messages read, %d findings come or go.\n", s.messages, len(s.list))
+	if s.unread > 0 {
+		fmt.Fprintf(w, "%d places could not be read; they are not in these figures.\n", s.unread)
+	}
+}
