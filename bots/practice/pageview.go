@@ -17,6 +17,7 @@ import (
 const (
 	window   = 200  // messages on a page
 	longText = 4000 // characters of a message on a page
+	longRoom = 20   // messages from which a page opens at its end, where people write
 	fewRooms = 3    // other rooms that are named on a page
 )
 
@@ -37,7 +38,7 @@ type pageView struct {
 	Room                     roomView
 	Kind, People, Base, Self string
 	Mark, Stream             string
-	Live                     bool
+	Live, Long               bool
 	Others                   []roomView
 	AllRooms                 int
 	Members                  []personView
@@ -233,6 +234,7 @@ func (p *Platform) addItems(r *http.Request, v *pageView, before chat.MessageID)
 	if err != nil {
 		return err
 	}
+	v.Long = v.Live && len(found) >= longRoom
 	names := p.names(v.Room.ID)
 	lastDay := ""
 	for _, m := range found {

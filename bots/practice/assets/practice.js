@@ -154,6 +154,12 @@
     }
   });
 
+  // A long room opens at its end.
+  const how = performance.getEntriesByType("navigation")[0]?.type;
+  if (document.querySelector("#talk.long") && !location.hash && how === "navigate") {
+    document.getElementById("messages").lastElementChild?.scrollIntoView({ block: "end" });
+  }
+
   // Enter sends; Shift and Enter begins a new line.
   say?.addEventListener("keydown", (e) => {
     if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
