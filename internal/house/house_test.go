@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/directory":     {"internal/chat"},
 	"internal/directory/csv": {"internal/directory"},
 	"internal/audit":         {"internal/chat"},
+	"internal/control":       {},
 	"internal/exports":       {"internal/chat"},
 	"internal/engine": {"bots", "rules", "internal/chat", "internal/detect", "internal/policy", "internal/prompt", "internal/record",
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
