@@ -222,25 +222,6 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	f.Add(small)
-	f.Add("24/11/2026, 2:14\u202fpm - Sam: x\n{\"id\":1,\"text\":\"\\ud800\"}")
-	f.Add("\x00\xff[[[")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, as := range exports.Formats {
-			n := 0
-			for m, err := range exports.Read("x", strings.NewReader(text), as) {
-				if n++; n > len(text)+2 {
-					t.Fatal("more messages than bytes")
-				}
-				if err == nil && m.Place() == "" {
-					t.Fatal("a message without a place")
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkWhatsApp(b *testing.B) {
 	text := strings.Repeat("[24/11/2026, 02:14:33] Sam Okafor: Two pumps on the way to the hall, 25 minutes, come by Weir Road please\n", 10000)
 	b.SetBytes(int64(len(text)))

@@ -69,11 +69,12 @@ func (s *source) mbox(out *sink) {
 	flush()
 }
 
-// mail reads one message.
+// mail reads one message. Errors of the parser quote what it could not read,
+// so they are not passed on.
 func (s *source) mail(out *sink, r io.Reader, place string, line int) {
 	e, err := message.Read(r)
 	if err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-		out.broken(place, "this is not a message of e-mail: "+reason(err))
+		out.broken(place, "this is not a message of e-mail")
 		return
 	}
 	mr := mail.NewReader(e)
@@ -113,8 +114,8 @@ func parts(mr *mail.Reader, m *Message) (plain, rich, why string) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return plain, rich, ""
-		case err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err):
-			return plain, rich, "it cannot be read to its end: " + reason(err)
+		case p == nil, err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err):
+			return plain, rich, "a part of it is broken: the parts after it were not read"
 		case n > 1000:
 			return plain, rich, "it has more than 1,000 parts: the rest was not read"
 		}
@@ -130,7 +131,7 @@ func parts(mr *mail.Reader, m *Message) (plain, rich, why string) {
 			}
 			text, err := io.ReadAll(io.LimitReader(p.Body, maxText))
 			if err != nil {
-				why = "a part cannot be read to its end: " + reason(err)
+				why = "a part of it is broken: what stands after it was not read"
 			}
 			if kind == "text/html" {
 				rich += string(text)

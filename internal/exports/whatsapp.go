@@ -110,6 +110,7 @@ func (w *whatsappReader) take(line string) {
 	w.flush()
 	at, ok := t.time(w.order)
 	if !ok {
+		at = time.Time{}
 		w.broken("its date or time does not exist; its text was read all the same")
 	}
 	w.begin(at)

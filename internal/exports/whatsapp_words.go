@@ -26,11 +26,7 @@ var editedMarks = []string{"<This message was edited>", "<Golygwyd y neges hon>"
 // classify tells what a message is from the words that WhatsApp puts in place
 // of what it leaves out, and reports whether something was left out.
 func classify(m *Message) (leftOut bool) {
-	if len(m.Text) > 4096 && m.Kind == Said {
-		first, _, _ := strings.Cut(m.Text, "\n")
-		if name, ok := attached(strings.Trim(first, marks+" ")); ok {
-			m.Kind, m.Files = Media, []string{name}
-		}
+	if m.Kind == Said && ordinary(m.Text) {
 		return false
 	}
 	marked := strings.HasPrefix(m.Text, "\u200e")
@@ -58,7 +54,7 @@ func classify(m *Message) (leftOut bool) {
 		}
 	}
 	for _, o := range omitted {
-		if lower == o || strings.HasSuffix(lower, " "+o) || strings.HasSuffix(lower, "\u200e"+o) {
+		if rest, ok := strings.CutSuffix(lower, o); ok && (rest == "" || strings.HasSuffix(rest, " ") || strings.HasSuffix(rest, "\u200e")) {
 			m.Kind = Media
 			return true
 		}
@@ -73,6 +69,24 @@ func classify(m *Message) (leftOut bool) {
 		}
 	}
 	return false
+}
+
+// ordinary reports whether a text can hold none of the platform's own words:
+// most can be told by a glance, and most of the time goes into this question.
+func ordinary(text string) bool {
+	if strings.Contains(text, "\u200e") || strings.HasSuffix(text, ">") {
+		return false
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	if len(first) > 300 {
+		return true
+	}
+	for _, sign := range []string{"(", "<", "omitted", "delete", "null", "dilëwyd", "ddileu", "elimin", "gelöscht", "apagada", "supprimé", "usunięta"} {
+		if strings.Contains(first, sign) {
+			return false
+		}
+	}
+	return true
 }
 
 // attached finds the name of an attached file: "<attached: NAME>" on iOS,

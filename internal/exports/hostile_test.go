@@ -1,0 +1,291 @@
+package exports_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"chaperone/internal/exports"
+)
+
+// An export that ends anywhere, of any layout: no crash, no message that the
+// whole does not have but the last, and never fewer messages with no word of
+// it where the layout can tell.
+func TestEveryLayoutTruncatedAtEveryByte(t *testing.T) {
+	for file, a := range archives(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			for _, f := range a.Files {
+				if f.Name == "want" {
+					continue
+				}
+				whole := texts(string(f.Data))
+				for n := range len(f.Data) {
+					cut, faults := 0, 0
+					for m, err := range exports.Read("x", bytes.NewReader(f.Data[:n]), exports.Auto) {
+						switch {
+						case err == nil:
+							cut += len(m.Text)
+						case errors.As(err, new(*exports.Broken)):
+							faults++
+						case !errors.As(err, new(*exports.Gap)):
+							t.Fatalf("cut at %d: an error of another kind: %v", n, err)
+						}
+					}
+					if cut == 0 && faults == 0 && strings.TrimSpace(string(f.Data[:n])) != "" && len(whole) > 0 && n == len(f.Data)-2 {
+						t.Errorf("%s cut at %d: nothing was read and nothing was said", f.Name, n)
+					}
+				}
+			}
+		})
+	}
+}
+
+func texts(data string) (out []string) {
+	for m, err := range exports.Read("x", strings.NewReader(data), exports.Auto) {
+		if err == nil && m.Text != "" {
+			out = append(out, m.Text)
+		}
+	}
+	return out
+}
+
+// A JSON export that is cut says so, wherever it is cut.
+func TestACutJSONExportSaysSo(t *testing.T) {
+	for _, name := range []string{"discord-exporter", "telegram", "matrix", "teams-graph", "teams-download", "signal-rows", "slack-api"} {
+		a, err := txtar.ParseFile("testdata/" + name + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := bytes.TrimSpace(a.Files[0].Data)
+		format := exports.Format(strings.Split(name, "-")[0])
+		for n := 2; n < len(data); n++ {
+			heard := false
+			for _, err := range exports.Read("x", bytes.NewReader(data[:n]), format) {
+				heard = heard || errors.As(err, new(*exports.Broken))
+			}
+			if !heard {
+				t.Fatalf("%s cut at %d of %d: not a word", name, n, len(data))
+			}
+		}
+	}
+}
+
+// refused reads what must be refused with a reason, within a second and 64 MiB.
+func refused(t *testing.T, name string, data []byte, reason string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	start, heard, messages := time.Now(), "", 0
+	for _, err := range exports.ReadFile(path, exports.Auto, nil) {
+		if err == nil {
+			messages++
+		} else {
+			heard += err.Error() + "\n"
+		}
+	}
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if !strings.Contains(heard, reason) {
+		t.Errorf("it was not refused because %q, but: %s", reason, heard)
+	}
+	if messages > 0 {
+		t.Errorf("%d messages were read from what should be refused", messages)
+	}
+	if took > 10*time.Second { // a second on a quiet machine; the machine may be shared
+		t.Errorf("the refusal took %s", took)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+		t.Errorf("the refusal took %d MiB", used>>20)
+	}
+}
+
+// deflated packs n zero bytes.
+func deflated(t *testing.T, n int64) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(w, zeros{}, n); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// raw writes an archive entry by entry, with sizes as told.
+func raw(t *testing.T, names []string, body []byte, size uint64) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range names {
+		w, err := z.CreateRaw(&zip.FileHeader{Name: n, Method: zip.Deflate, CompressedSize64: uint64(len(body)), UncompressedSize64: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// overlapping makes n entries that share one body: every line of the list of
+// contents points to the same place.
+func overlapping(t *testing.T, n int) []byte {
+	one := raw(t, []string{"_chat.txt"}, deflated(t, 1<<20), 1<<20)
+	end := bytes.LastIndex(one, []byte("PK\x05\x06"))
+	dir := bytes.LastIndex(one[:end], []byte("PK\x01\x02"))
+	out := bytes.Clone(one[:dir])
+	out = append(out, bytes.Repeat(one[dir:end], n)...)
+	tail := bytes.Clone(one[end:])
+	binary.LittleEndian.PutUint16(tail[8:], uint16(n))
+	binary.LittleEndian.PutUint16(tail[10:], uint16(n))
+	binary.LittleEndian.PutUint32(tail[12:], uint32(len(one[dir:end])*n))
+	binary.LittleEndian.PutUint32(tail[16:], uint32(dir))
+	return append(out, tail...)
+}
+
+func TestArchivesThatAreMadeToHurtAreRefused(t *testing.T) {
+	bomb := deflated(t, 200<<20)
+	t.Run("ratio", func(t *testing.T) { refused(t, "a.zip", raw(t, []string{"_chat.txt"}, bomb, 200<<20), "times its size") })
+	t.Run("total", func(t *testing.T) {
+		names := make([]string, 100)
+		for i := range names {
+			names[i] = fmt.Sprintf("%d.txt", i)
+		}
+		refused(t, "a.zip", raw(t, names, []byte("\x03\x00"), 15<<20), "")
+		refused(t, "b.zip", raw(t, names, bytes.Repeat([]byte{0}, 8<<20)[:8<<20], 1<<30), "more than 64 GiB")
+	})
+	t.Run("overlap", func(t *testing.T) { refused(t, "a.zip", overlapping(t, 1000), "overlap") })
+	t.Run("nested", func(t *testing.T) {
+		inner := packed(t, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}})
+		refused(t, "a.zip", packed(t, []txtar.File{{Name: "inner.zip", Data: inner}}), "an archive inside an archive")
+	})
+	for _, name := range []string{"../_chat.txt", "/etc/_chat.txt", `..\_chat.txt`, "a/../../_chat.txt", `C:\_chat.txt`} {
+		t.Run("climbing "+name, func(t *testing.T) { refused(t, "a.zip", raw(t, []string{name}, bomb[:100], 100), "climbs") })
+	}
+	t.Run("depth", func(t *testing.T) {
+		refused(t, "a.zip", raw(t, []string{strings.Repeat("a/", 50) + "_chat.txt"}, bomb[:100], 100), "deep")
+	})
+	t.Run("a size that lies", func(t *testing.T) {
+		// the size says 1 MiB, the body holds 200: reading ends in an error
+		path := filepath.Join(t.TempDir(), "a.zip")
+		if err := os.WriteFile(path, raw(t, []string{"_chat.txt"}, bomb, 1<<20), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := told(path, exports.Auto); !strings.Contains(got, "broken ") {
+			t.Errorf("a lying size went unnoticed: %.200s", got)
+		}
+	})
+	t.Run("many entries", func(t *testing.T) {
+		one := overlapping(t, 1)
+		end := bytes.LastIndex(one, []byte("PK\x05\x06"))
+		long := append(bytes.Clone(one[:end]), make([]byte, 56)...)
+		copy(long[end:], "PK\x06\x06")
+		binary.LittleEndian.PutUint64(long[end+32:], 5_000_000)
+		refused(t, "a.zip", append(long, one[end:]...), "more than 200000")
+	})
+	t.Run("cut", func(t *testing.T) {
+		whole := packed(t, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}})
+		refused(t, "a.zip", whole[:len(whole)/2], "cut short")
+	})
+}
+
+func TestDeepAndHugeJSONIsRefused(t *testing.T) {
+	deep := strings.Repeat("[", 20_000)
+	refusedText(t, `{"guild":{},"channel":{},"messages":[{"id":`+deep, exports.Discord)
+	refusedText(t, `[`+deep, exports.Slack)
+	refusedText(t, `{"guild":{},"channel":{},"messages":[{"id":"1","content":"`+strings.Repeat("x", 40<<20), exports.Discord)
+}
+
+func refusedText(t *testing.T, text string, as exports.Format) {
+	t.Helper()
+	start, heard := time.Now(), false
+	for _, err := range exports.Read("x", strings.NewReader(text), as) {
+		heard = heard || errors.As(err, new(*exports.Broken))
+	}
+	if !heard || time.Since(start) > 10*time.Second {
+		t.Errorf("%s: heard %v after %s", as, heard, time.Since(start))
+	}
+}
+
+// Every reader is given everything: none may crash, loop, or give a message
+// that says not where it is.
+func fuzz(f *testing.F, as exports.Format) {
+	for _, a := range archives(f) {
+		for _, file := range a.Files {
+			if file.Name != "want" {
+				f.Add(file.Data)
+			}
+		}
+	}
+	f.Add([]byte("\x00\xff[[[{\"messages\":[null,1,{}]}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := 0
+		for m, err := range exports.Read("x", bytes.NewReader(data), as) {
+			if n++; n > 2*len(data)+8 {
+				t.Fatal("more is said than was read")
+			}
+			if err == nil && m.Place() == "" {
+				t.Fatal("a message without a place")
+			}
+		}
+	})
+}
+
+func FuzzAuto(f *testing.F)       { fuzz(f, exports.Auto) }
+func FuzzJSONL(f *testing.F)      { fuzz(f, exports.JSONL) }
+func FuzzText(f *testing.F)       { fuzz(f, exports.Text) }
+func FuzzWhatsApp(f *testing.F)   { fuzz(f, exports.WhatsApp) }
+func FuzzSlack(f *testing.F)      { fuzz(f, exports.Slack) }
+func FuzzDiscord(f *testing.F)    { fuzz(f, exports.Discord) }
+func FuzzTeams(f *testing.F)      { fuzz(f, exports.Teams) }
+func FuzzSignal(f *testing.F)     { fuzz(f, exports.Signal) }
+func FuzzTelegram(f *testing.F)   { fuzz(f, exports.Telegram) }
+func FuzzMattermost(f *testing.F) { fuzz(f, exports.Mattermost) }
+func FuzzMatrix(f *testing.F)     { fuzz(f, exports.Matrix) }
+func FuzzMbox(f *testing.F)       { fuzz(f, exports.Mbox) }
+func FuzzEML(f *testing.F)        { fuzz(f, exports.EML) }
+func FuzzHTML(f *testing.F)       { fuzz(f, exports.HTML) }
+
+// FuzzArchive gives the archive reader everything.
+func FuzzArchive(f *testing.F) {
+	f.Add(packed(f, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}}))
+	f.Add(packed(f, []txtar.File{{Name: "channels.json", Data: []byte("[]")}, {Name: "a/1.json", Data: []byte("[]")}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for m, err := range exports.Read("x.zip", bytes.NewReader(append([]byte("PK\x03\x04"), data...)), exports.Auto) {
+			if err == nil && m.Place() == "" {
+				t.Fatal("a message without a place")
+			}
+		}
+	})
+}
