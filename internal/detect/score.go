@@ -18,6 +18,8 @@ type scorer struct {
 
 	words map[*wordSet][]wordAt // of a long text: every word of a set, found once
 
+	from, to int // of a long text: the sentence looked at last
+
 	beforeRead  bool
 	beforeFound []int // rules
 }
@@ -118,7 +120,7 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 	if out.confidence < floor || r.against.size+r.never.size == 0 {
 		return out
 	}
-	lo, hi := sentence(text, c.start, c.end)
+	lo, hi := sc.sentence(c)
 	if w, d, ok := sc.nearest(r.against, lo, hi, c.start, c.end); ok && (out.near.kind == noSignal || d < distance) {
 		out.confidence *= 0.4
 		out.against = w
@@ -205,6 +207,17 @@ func shouting(text string, c candidate) bool {
 // the whole text, and not again around each candidate.
 const longText = 1 << 10
 
+// sentence gives the sentence around c. In a long text neighbours share it.
+func (sc *scorer) sentence(c candidate) (int, int) {
+	if len(sc.v.text) < longText {
+		return sentence(sc.v.text, c.start, c.end)
+	}
+	if c.start < sc.from || c.end > sc.to {
+		sc.from, sc.to = sentence(sc.v.text, c.start, c.end)
+	}
+	return sc.from, sc.to
+}
+
 func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool) {
 	if s.size == 0 || len(sc.v.text) < longText {
 		return s.nearest(sc.v.text, lo, hi, at, until)
@@ -232,10 +245,10 @@ const (
 func (sc *scorer) reach(reach rules.Reach, c candidate) (int, int) {
 	switch reach {
 	case rules.Phrase:
-		lo, hi := sentence(sc.v.text, c.start, c.end)
+		lo, hi := sc.sentence(c)
 		return max(lo, c.start-phraseBefore), min(hi, c.end+phraseAfter)
 	case rules.Sentence:
-		return sentence(sc.v.text, c.start, c.end)
+		return sc.sentence(c)
 	}
 	return max(0, c.start-messageReach), min(len(sc.v.text), c.end+messageReach)
 }
@@ -276,7 +289,7 @@ func (sc *scorer) beside(r *compiled, c candidate, others []scored, lo, hi int) 
 // about somebody.
 func (sc *scorer) givenName(c candidate) bool {
 	text := sc.v.text
-	lo, hi := sentence(text, c.start, c.end)
+	lo, hi := sc.sentence(c)
 	last, lastEnd := "", -2
 	for i := lo; i < hi; {
 		if !isWordByte(text[i]) {
