@@ -52,8 +52,10 @@ func plants(t *testing.T) []planted {
 				t.Fatal(err)
 			}
 			j := slices.IndexFunc(found, func(f rules.Finding) bool { return f.Rule == r.ID })
-			personal := r.Class == rules.Personal || r.Class == rules.Special || r.Class == rules.Credential
-			if j >= 0 && personal {
+			switch personal := r.Class == rules.Personal || r.Class == rules.Special || r.Class == rules.Credential; {
+			case !personal: // a marking is no value: it stands in rules and masks too
+				p.text += ", says Tregarrick of " + r.ID
+			case j >= 0:
 				p.value = text[found[j].Start:found[j].End]
 			}
 			out = append(out, p)
@@ -160,7 +162,7 @@ func (c *canary) settled(t *testing.T, room string) {
 		}
 		n := 0
 		for _, m := range all {
-			if m.Decision == "pending" && !strings.Contains(m.Text, "Merribroke") {
+			if m.Decision == "pending" && m.State != "deleted" && !strings.Contains(m.Text, "Merribroke") {
 				n++
 			}
 		}
@@ -195,6 +197,11 @@ func (c *canary) plant(t *testing.T) {
 		must(t, p.what, err)
 	}
 	c.settled(t, "canary-team")
+	for until := time.Now().Add(20 * time.Second); !strings.Contains(c.l.output(), "set aside"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the log does not say that a message was set aside: it is not worth searching")
+		}
+	}
 	all, err := c.l.messages("canary-team")
 	must(t, "reading the room", err)
 	c.quiet = map[string]bool{}
@@ -214,8 +221,12 @@ func (c *canary) use(t *testing.T) {
 		case 1:
 			must(t, "deleting", c.l.remove("canary-emergency", id, fmt.Sprintf("p%d", i)))
 		case 2:
-			must(t, "reacting", c.l.call("POST", "/rooms/canary-emergency/messages/"+id+"/reactions",
-				map[string]string{"sender": "p0", "reaction": p.text}, nil))
+			err := c.l.call("POST", "/rooms/canary-emergency/messages/"+id+"/reactions", map[string]string{"sender": "p0", "reaction": p.text}, nil)
+			if !refused(err) {
+				must(t, "reacting", err)
+			} else {
+				c.clean(t, "a refusal", []byte(err.Error()))
+			}
 		}
 	}
 	c.settled(t, "canary-emergency")
@@ -308,9 +319,6 @@ func (c *canary) look(t *testing.T, when string) {
 	t.Helper()
 	log := c.l.output()
 	c.clean(t, "the log "+when, []byte(log))
-	if !strings.Contains(log, "set aside") {
-		t.Errorf("%s: the log does not say that a message was set aside: it is not what was searched for values", when)
-	}
 	if strings.Contains(log, "Oswaldtwistle") {
 		t.Errorf("%s: the log holds the name of a member", when)
 	}
@@ -352,8 +360,9 @@ func (c *canary) get(t *testing.T, path string) (int, []byte) {
 
 var link = regexp.MustCompile(`(?:href|src|action|hx-get)="(/[^"#]*)"`)
 
-// crawl reads every page that can be reached, and searches those that have no
-// business with a text.
+// crawl reads every page of the console that can be reached, and searches those
+// that have no business with a text. The pages of the practice platform stand
+// for the platform itself.
 func (c *canary) crawl(t *testing.T, when string) int {
 	t.Helper()
 	seen := map[string]bool{"/": true}
@@ -366,7 +375,7 @@ func (c *canary) crawl(t *testing.T, when string) int {
 		}
 		for _, m := range link.FindAllSubmatch(body, -1) {
 			to := strings.ReplaceAll(string(m[1]), "&amp;", "&")
-			if !seen[to] && len(seen) < 400 && !strings.Contains(to, "stream") && !strings.Contains(to, "events") {
+			if !seen[to] && len(seen) < 400 && !strings.HasPrefix(to, "/practice") {
 				seen[to] = true
 				queue = append(queue, to)
 			}
@@ -375,11 +384,9 @@ func (c *canary) crawl(t *testing.T, when string) int {
 	return len(seen)
 }
 
-// showsTexts reports whether a page exists to show a text: a room of the
-// practice platform, or one record.
-func showsTexts(path string) bool {
-	return strings.HasPrefix(path, "/practice") || strings.HasPrefix(path, "/records/")
-}
+// showsTexts reports whether a page exists to show what was captured: that of
+// one record.
+func showsTexts(path string) bool { return strings.HasPrefix(path, "/records/") }
 
 // search reads every file that the product keeps or leaves behind: raw, and
 // the database and its log decrypted block by block.
@@ -479,7 +486,7 @@ func (c *canary) scanFile(t *testing.T) {
 			cmd := exec.Command(c.l.binary, "scan", "--input", input, "--format", format, filepath.Join(dir, name))
 			cmd.Env = append(os.Environ(), "TMPDIR="+c.tmp)
 			out, err := cmd.CombinedOutput()
-			if bytes.Contains(out, []byte("unknown format")) || bytes.Contains(out, []byte("not a format")) {
+			if bytes.HasPrefix(out, []byte("chaperone: --format")) {
 				t.Logf("scan --format %s is not there yet", format)
 				continue
 			}
