@@ -184,10 +184,11 @@ func (r *htmlReport) end() error {
 		errs = append(errs, b.end())
 	}
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"n":    func(n int) string { return thousands(int64(n)) },
-		"half": func(n int) string { return thousands(int64(n) / 2) },
-		"pc":   func(x float64) string { return fmt.Sprintf("%.2f%%", x) },
-		"px":   func(x float64) string { return fmt.Sprintf("%.1f", x) },
+		"n":     func(n int) string { return thousands(int64(n)) },
+		"count": func(n int, what string) string { return count(n, what) },
+		"half":  func(n int) string { return thousands(int64(n) / 2) },
+		"pc":    func(x float64) string { return fmt.Sprintf("%.2f%%", x) },
+		"px":    func(x float64) string { return fmt.Sprintf("%.1f", x) },
 	}).Parse(reportPage)
 	if err == nil {
 		err = t.Execute(r.w, r.page(time.Now()))

@@ -80,7 +80,7 @@ func checkEntries(files []*zip.File) error {
 	}
 	type span struct{ from, to int64 }
 	spans := make([]span, 0, len(files))
-	var total uint64
+	var total, packed uint64
 	for _, f := range files {
 		name := strings.ReplaceAll(f.Name, `\`, "/")
 		switch {
@@ -93,6 +93,7 @@ func checkEntries(files []*zip.File) error {
 			continue
 		}
 		total += f.UncompressedSize64
+		packed += f.CompressedSize64
 		if total > maxUnpacked {
 			return errors.New("the archive is refused: it unpacks to more than 64 GiB")
 		}
@@ -104,6 +105,9 @@ func checkEntries(files []*zip.File) error {
 			return errors.New("the archive is damaged: a file in it is not where the list says")
 		}
 		spans = append(spans, span{at, at + int64(f.CompressedSize64)})
+	}
+	if total >= 4*ratioFrom && total/maxRatio > packed {
+		return fmt.Errorf("the archive is refused: it unpacks to more than %d times its size", maxRatio)
 	}
 	slices.SortFunc(spans, func(a, b span) int { return int(max(-1, min(1, a.from-b.from))) })
 	for i := 1; i < len(spans); i++ {

@@ -25,16 +25,17 @@ type source struct {
 func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 func newSource(name string, r io.Reader) *source {
-	return &source{name: name, chat: chatName(name), r: bufio.NewReaderSize(decoded(r), 1<<20)}
+	return &source{name: name, chat: chatName(name), r: decoded(r)}
 }
 
 // decoded turns UTF-16 with a byte order mark into UTF-8. Everything else is
 // left as it is, so that offsets are those of the file.
-func decoded(r io.Reader) io.Reader {
-	b := bufio.NewReaderSize(r, 1<<16)
+func decoded(r io.Reader) *bufio.Reader {
+	b := bufio.NewReaderSize(r, sniffed)
 	head, _ := b.Peek(2)
 	if s := string(head); s == "\xff\xfe" || s == "\xfe\xff" {
-		return transform.NewReader(b, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder())
+		utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+		return bufio.NewReaderSize(transform.NewReader(b, utf16.NewDecoder()), sniffed)
 	}
 	return b
 }

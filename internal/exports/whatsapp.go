@@ -51,13 +51,14 @@ func (s *source) habits() *habit {
 			return h
 		}
 	}
+	s.r = bufio.NewReaderSize(s.r, 1<<20)
 	h.gather(bytesReader(s.peek(1 << 20)))
 	return h
 }
 
 // gather reads the heads of a stream until they leave no doubt.
 func (h *habit) gather(r io.Reader) {
-	b := bufio.NewReaderSize(r, 256<<10)
+	b := bufio.NewReaderSize(r, sniffed)
 	begins := true
 	for {
 		line, err := b.ReadSlice('\n')
