@@ -117,6 +117,14 @@ func (b *viewBuilder) addRune(r rune, n, at int) {
 		b.add(otherSymbol, at, at+1)
 		return
 	}
+	switch {
+	case r >= 0x1f18a && r <= 0x1faff: // emoji, which are common and nothing else
+		b.add(otherSymbol, at, at+n)
+		return
+	case r == '‘' || r == '’': // the commonest of all
+		b.add('\'', at, at+n)
+		return
+	}
 	if invisible(r) {
 		return
 	}
@@ -182,119 +190,71 @@ func digitValue(r rune) rune {
 	return r - zero
 }
 
-// lookAlike gives the Latin letter or mark that a reader takes r for.
+// lookAlike gives the Latin letter or mark that a reader takes r for, or 0.
 func lookAlike(r rune) byte {
-	switch r {
-	case 'А', 'Α', 'Ꭺ':
-		return 'A'
-	case 'а', 'α', 'ɑ':
-		return 'a'
-	case 'В', 'Β', 'Ᏼ':
-		return 'B'
-	case 'Ь', 'в':
-		return 'b'
-	case 'С', 'Ϲ', 'Ⅽ':
-		return 'C'
-	case 'с', 'ϲ':
-		return 'c'
-	case 'Ꭰ':
-		return 'D'
-	case 'ԁ':
-		return 'd'
-	case 'Е', 'Ε':
-		return 'E'
-	case 'е', 'ε', 'ҽ':
-		return 'e'
-	case 'Ϝ':
-		return 'F'
-	case 'Ԍ':
-		return 'G'
-	case 'ɡ', 'ց':
-		return 'g'
-	case 'Н', 'Η':
-		return 'H'
-	case 'һ':
-		return 'h'
-	case 'І', 'Ι', 'Ӏ':
-		return 'I'
-	case 'і', 'ı', 'ι':
-		return 'i'
-	case 'Ј':
-		return 'J'
-	case 'ј':
-		return 'j'
-	case 'К', 'Κ':
-		return 'K'
-	case 'к', 'κ':
-		return 'k'
-	case 'Ꮮ':
-		return 'L'
-	case 'ӏ', 'ł':
-		return 'l'
-	case 'Ł':
-		return 'L'
-	case 'М', 'Μ':
-		return 'M'
-	case 'м':
-		return 'm'
-	case 'Ν':
-		return 'N'
-	case 'п', 'η':
-		return 'n'
-	case 'О', 'Ο', 'Ø', 'Օ':
-		return 'O'
-	case 'о', 'ο', 'ø', 'σ', 'օ':
-		return 'o'
-	case 'Р', 'Ρ':
-		return 'P'
-	case 'р', 'ρ':
-		return 'p'
-	case 'ԛ':
-		return 'q'
-	case 'Ѕ':
-		return 'S'
-	case 'ѕ':
-		return 's'
-	case 'Т', 'Τ':
-		return 'T'
-	case 'т', 'τ':
-		return 't'
-	case 'υ', 'ս':
-		return 'u'
-	case 'ν', 'ѵ':
-		return 'v'
-	case 'Ԝ':
-		return 'W'
-	case 'ԝ', 'ω':
-		return 'w'
-	case 'Х', 'Χ':
-		return 'X'
-	case 'х', 'χ':
-		return 'x'
-	case 'У', 'Υ', 'Ү':
-		return 'Y'
-	case 'у', 'γ', 'ү':
-		return 'y'
-	case 'Ζ':
-		return 'Z'
-	case 'đ':
-		return 'd'
-	case 'Đ':
-		return 'D'
-	case 'З', 'з':
-		return '3'
-	case 'ß':
-		return 's'
-	case '‘', '’', 'ʼ', '′', '‛', '`', '´':
-		return '\''
-	case '“', '”', '„', '″', '«', '»':
-		return '"'
-	case '•', '·', '∙', '‧', '․', '。', '…':
-		return '.'
-	case '⁄', '∕':
-		return '/'
-	case '¦', '│':
-		return '|'
+	for i := range likeness {
+		if strings.ContainsRune(likeness[i].others, r) {
+			return likeness[i].is
+		}
 	}
 	return 0
+}
+
+// likeness is the table of lookAlike: each Latin character, and those of other
+// scripts and typographers that are read as it.
+var likeness = [...]struct {
+	is     byte
+	others string
+}{
+	{'A', "АΑᎪ"},
+	{'a', "аαɑ"},
+	{'B', "ВΒᏴ"},
+	{'b', "Ьв"},
+	{'C', "СϹⅭ"},
+	{'c', "сϲ"},
+	{'D', "ᎠĐ"},
+	{'d', "ԁđ"},
+	{'E', "ЕΕ"},
+	{'e', "еεҽ"},
+	{'F', "Ϝ"},
+	{'G', "Ԍ"},
+	{'g', "ɡց"},
+	{'H', "НΗ"},
+	{'h', "һ"},
+	{'I', "ІΙӀ"},
+	{'i', "іıι"},
+	{'J', "Ј"},
+	{'j', "ј"},
+	{'K', "КΚ"},
+	{'k', "кκ"},
+	{'L', "ᏞŁ"},
+	{'l', "ӏł"},
+	{'M', "МΜ"},
+	{'m', "м"},
+	{'N', "Ν"},
+	{'n', "пη"},
+	{'O', "ОΟØՕ"},
+	{'o', "оοøσօ"},
+	{'P', "РΡ"},
+	{'p', "рρ"},
+	{'q', "ԛ"},
+	{'S', "Ѕ"},
+	{'s', "ѕß"},
+	{'T', "ТΤ"},
+	{'t', "тτ"},
+	{'u', "υս"},
+	{'v', "νѵ"},
+	{'W', "Ԝ"},
+	{'w', "ԝω"},
+	{'X', "ХΧ"},
+	{'x', "хχ"},
+	{'Y', "УΥҮ"},
+	{'y', "уγү"},
+	{'Z', "Ζ"},
+	{'3', "Зз"},
+	{'\'', "‘’ʼ′‛`´"},
+	{'"', "“”„″«»"},
+	{'.', "•·∙‧․。…"},
+	{'/', "⁄∕"},
+	{'|', "¦│"},
 }
