@@ -219,6 +219,34 @@ func (l *file) read(s span) ([]byte, error) {
 	return b, nil
 }
 
+// reader reads pieces of the file that lie near one another.
+type reader struct {
+	l   *file
+	off int64
+	b   []byte
+}
+
+// ahead is how much is read at once.
+const ahead = 64 << 10
+
+// read gives a piece, which the next call may overwrite.
+func (r *reader) read(s span) ([]byte, error) {
+	from, to := s.off-r.off, s.off-r.off+int64(s.size)
+	if from >= 0 && to <= int64(len(r.b)) {
+		return r.b[from:to], nil
+	}
+	if want := max(ahead, int(s.size)); cap(r.b) < want {
+		r.b = make([]byte, want)
+	}
+	r.b = r.b[:cap(r.b)]
+	n, err := r.l.f.ReadAt(r.b, s.off)
+	r.off, r.b = s.off, r.b[:n]
+	if n < int(s.size) {
+		return nil, fmt.Errorf("practice platform: %w", err)
+	}
+	return r.b[:s.size], nil
+}
+
 // line gives the operation of a line.
 func (l *file) line(s span) (op, error) {
 	b, err := l.read(s)

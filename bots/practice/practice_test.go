@@ -334,21 +334,6 @@ func TestManyPeopleAtOnce(t *testing.T) {
 	<-ended
 }
 
-func FuzzFile(f *testing.F) {
-	f.Add([]byte(`{"op":"room","room":"a","kind":"team"}` + "\n" + `{"op":"edit","room":"a","message":"m1"}` + "\n"))
-	f.Add([]byte(`{"op":"call","call":null}` + "\n"))
-	f.Add([]byte(`{"op":"ack","room":"a","seq":99}` + "\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "p")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if p, err := practice.Open(path, practice.Options{}); err == nil {
-			p.Close()
-		}
-	})
-}
-
 func BenchmarkSay(b *testing.B) {
 	p := fresh(b)
 	b.SetParallelism(2) // four people on two cores
@@ -360,4 +345,26 @@ func BenchmarkSay(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// BenchmarkPolling reads a room of 10,000 messages, most of them decided for
+// good, as a test or a page does that waits for the bot.
+func BenchmarkPolling(b *testing.B) {
+	p := open(b, filepath.Join(b.TempDir(), "p"), practice.Options{Decided: func(_ context.Context, _ chat.ID, ids []chat.MessageID) (map[chat.MessageID]practice.Decided, error) {
+		out := map[chat.MessageID]practice.Decided{}
+		for _, id := range ids {
+			out[id] = practice.Decided{Decision: "clean", Aside: "Passed in silence"}
+		}
+		return out, nil
+	}})
+	if err := p.NewRoom(flood); err != nil {
+		b.Fatal(err)
+	}
+	for range 10_000 {
+		p.Say("flood", "sam", "Two pumps on the way to the hall, 25 minutes.", "")
+	}
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		p.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/practice/v1/rooms/flood/messages", nil))
+	}
 }

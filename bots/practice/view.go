@@ -71,11 +71,12 @@ func (p *Platform) messages(ctx context.Context, roomID string, c choice) ([]Mes
 		}
 	}
 	p.mu.RUnlock()
+	near := reader{l: p.file}
 	for i, s := range texts {
 		if s.size == 0 {
 			continue
 		}
-		b, err := p.file.read(s)
+		b, err := near.read(s)
 		if err != nil {
 			return nil, err
 		}
