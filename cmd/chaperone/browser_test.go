@@ -51,7 +51,8 @@ func browser(t testing.TB, url string) func() *tab {
 		one, close := chromedp.NewContext(ctx)
 		t.Cleanup(close)
 		err := chromedp.Listen(one, func(ev any) {
-			if e, ok := ev.(*log.EventEntryAdded); ok && mu.TryLock() {
+			e, ok := ev.(*log.EventEntryAdded)
+			if ok && !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") && mu.TryLock() { // refused: it was stopped
 				t.Errorf("the browser complained: %s %s", e.Entry.Text, e.Entry.URL)
 				mu.Unlock()
 			}
