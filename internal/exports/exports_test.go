@@ -221,12 +221,3 @@ func TestDetect(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkWhatsApp(b *testing.B) {
-	text := strings.Repeat("[24/11/2026, 02:14:33] Sam Okafor: Two pumps on the way to the hall, 25 minutes, come by Weir Road please\n", 10000)
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		for range exports.Read("x", strings.NewReader(text), exports.WhatsApp) {
-		}
-	}
-}

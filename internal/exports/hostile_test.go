@@ -176,7 +176,9 @@ func overlapping(t *testing.T, n int) []byte {
 
 func TestArchivesThatAreMadeToHurtAreRefused(t *testing.T) {
 	bomb := deflated(t, 200<<20)
-	t.Run("ratio", func(t *testing.T) { refused(t, "a.zip", raw(t, []string{"_chat.txt"}, bomb, 200<<20), "times its size") })
+	t.Run("ratio", func(t *testing.T) {
+		refused(t, "a.zip", raw(t, []string{"_chat.txt"}, bomb, 200<<20), "times its size")
+	})
 	t.Run("total", func(t *testing.T) {
 		names := make([]string, 5000)
 		for i := range names {
