@@ -24,6 +24,7 @@ import (
 	"chaperone/config"
 	"chaperone/internal/chat"
 	"chaperone/internal/console"
+	"chaperone/internal/control"
 	"chaperone/internal/detect"
 	"chaperone/internal/engine"
 	"chaperone/internal/policy"
@@ -56,7 +57,10 @@ type App struct {
 	c        Config
 	store    *store.Store
 	engine   *engine.Engine
+	records  *folder.Filer
+	zone     *time.Location
 	console  *console.Console
+	control  *control.Server
 	practice *practice.Platform
 	server   *http.Server
 	listener net.Listener
@@ -67,22 +71,48 @@ type App struct {
 
 // New opens everything that can fail, and starts nothing.
 func New(ctx context.Context, c Config) (*App, error) {
+	if err := loopback(c.Listen); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("the console's address cannot be used: %w. Choose another with --listen", err)
+	}
+	a, err := open(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	a.listener = listener
+	if a.control, err = control.Listen(c.Data); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	pages := console.Options{
+		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: a.records, Path: a.engine,
+		Zone: a.zone, Now: a.now, Log: c.Log,
+	}
+	if c.Practice {
+		pages.Practice = "/practice/"
+	}
+	if c.Demo {
+		pages.Home = pages.Practice
+	}
+	a.console = console.New(pages)
+	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	return a, nil
+}
+
+// open opens everything but the doors to other programs.
+func open(ctx context.Context, c Config) (*App, error) {
 	a := &App{c: c, now: time.Now, stopped: make(chan struct{})}
 	packs, viewer, set, err := parts(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := loopback(c.Listen); err != nil {
-		return nil, err
-	}
-	if a.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, fmt.Errorf("the console's address cannot be used: %w. Choose another with --listen", err)
-	}
+	a.zone = viewer.Zone
 	if a.store, err = store.Open(ctx, c.Data, c.KeyFile); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
-	filer, err := folder.New(c.Records)
-	if err != nil {
+	if a.records, err = folder.New(c.Records); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	var accounts []bots.Bot
@@ -94,21 +124,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 		accounts = append(accounts, a.practice)
 	}
 	a.engine = engine.New(engine.Options{
-		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: filer, Bots: accounts,
+		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
 		Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
-	pages := console.Options{
-		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: filer, Path: a.engine,
-		Zone: viewer.Zone, Now: a.now, Log: c.Log,
-	}
-	if c.Practice {
-		pages.Practice = "/practice/"
-	}
-	if c.Demo {
-		pages.Home = pages.Practice
-	}
-	a.console = console.New(pages)
-	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
 }
 
@@ -130,6 +148,11 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	go func() {
+		if err := a.control.Serve(ctx, a.calls()); err != nil {
+			a.c.Log.Error("commands cannot reach this process any more", "err", err)
+		}
+	}()
 	go func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.c.Log.Error("the console stopped", "err", err)
@@ -163,6 +186,9 @@ func (a *App) close() error {
 	var err error
 	if a.listener != nil {
 		_ = a.listener.Close() // the server may have closed it
+	}
+	if a.control != nil {
+		_ = a.control.Close() // its server may have closed it
 	}
 	if a.practice != nil {
 		err = a.practice.Close()

@@ -18,8 +18,8 @@ import (
 // platform would.
 func (a *App) practiceOptions(zone *time.Location) practice.Options {
 	return practice.Options{
-		Zone:       zone,
-		Log:        a.c.Log,
+		Zone: zone,
+		Log:  a.c.Log,
 		MoveClock: func(ctx context.Context, by time.Duration, move func() error) error {
 			return a.engine.MoveClock(ctx, "chaperone:demo", by, move)
 		},

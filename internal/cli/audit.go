@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"chaperone/internal/app"
 	"chaperone/internal/audit"
 )
 
@@ -19,7 +21,7 @@ func auditCommand() *cobra.Command {
 		Use:   "audit",
 		Short: "Check the log of everything that cannot be taken back",
 	}
-	c.AddCommand(auditVerify())
+	c.AddCommand(auditVerify(), auditExportCommand())
 	return c
 }
 
@@ -77,6 +79,35 @@ Exit status: 0 it verifies, 1 something is wrong, 2 it could not be read.`,
 	c.Flags().StringVar(&key, "key", "", "the verifying `KEY`, or a file that holds it")
 	c.Flags().StringVar(&checkpoint, "checkpoint", "", "`FILE` with the newest signed checkpoint that was kept elsewhere")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func auditExportCommand() *cobra.Command {
+	var d desk
+	c := &cobra.Command{
+		Use:   "export FILE",
+		Short: "Write the audit log to a new file, to be checked elsewhere",
+		Long: `Writes the whole audit log to FILE, which must not be there yet, and prints the
+verifying key. Keep the key, and the last line of the file, elsewhere than the
+file: they prove later that nothing was changed.
+
+The export itself is an entry of the log.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			var out app.Exported
+			if err := d.ask(cmd, "audit.export", map[string]string{"File": path}, &out); err != nil {
+				return err
+			}
+			return d.say(cmd, out, func(cmd *cobra.Command) {
+				cmd.Printf("Written to %s.\nVerifying key: %s\n", args[0], out.Key)
+			})
+		},
+	}
+	d.flags(c, true)
 	return c
 }
 

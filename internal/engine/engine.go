@@ -318,6 +318,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{}, showing: map[string]bool{},
 		troubles: map[string]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
+		clock: timekeeper{ready: make(chan struct{})},
 	}
 	for _, b := range o.Bots {
 		e.bots[b.Account()] = b

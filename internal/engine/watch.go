@@ -15,6 +15,7 @@ type timekeeper struct {
 	watch Watch
 	seen  time.Time // when it was last looked at, by a clock that nobody can set
 	saved time.Time // when it was last stored, likewise
+	ready chan struct{}
 }
 
 // saveWatchEvery is how often the watch is stored where nothing happened.
@@ -38,6 +39,7 @@ func (e *Engine) restartClock(ctx context.Context) error {
 	}
 	w.Moving = 0
 	k.watch, k.seen, k.saved = w, time.Now(), time.Now()
+	close(k.ready)
 	e.trouble("clock", w.MayDestroy())
 	return e.o.Store.SetWatch(ctx, now, w, "")
 }
@@ -118,11 +120,13 @@ func (e *Engine) ConfirmClock(ctx context.Context, by string) error {
 // leaves it either moved and declared, or neither.
 func (e *Engine) MoveClock(ctx context.Context, by string, d time.Duration, move func() error) error {
 	k := &e.clock
+	select {
+	case <-k.ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.seen.IsZero() {
-		return errors.New("the clock cannot be moved yet: the program is starting")
-	}
 	if err := e.lookLocked(ctx); err != nil {
 		return err
 	}

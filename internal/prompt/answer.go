@@ -45,7 +45,11 @@ type Wish struct {
 // Give takes the member's answer. An answer that the prompt does not offer
 // now, or that comes after its end, changes nothing and returns false.
 func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool) {
-	if !p.Waiting() || !slices.Contains(p.answers(can), answer) {
+	offered := p.answers(can)
+	if p.Held && answer == AnswerKeepDelete && slices.Contains(offered, AnswerKeep) {
+		offered = append(offered, answer) // given before the hold was shown: it is kept, and not deleted
+	}
+	if !p.Waiting() || !slices.Contains(offered, answer) {
 		return Wish{}, false
 	}
 	if answer == AnswerControl {
@@ -59,7 +63,7 @@ func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool
 	case AnswerNote:
 		w.File, w.Note = true, true
 	}
-	if answer == AnswerDelete || answer == AnswerKeepDelete {
+	if (answer == AnswerDelete || answer == AnswerKeepDelete) && !p.Held {
 		for _, it := range p.Items {
 			if it.State == Flagged && slices.Contains(it.Duties, policy.Remove) {
 				w.Delete = append(w.Delete, it.Message)
