@@ -43,10 +43,12 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 	for name, test := range map[string]func(*testing.T, Harness){
 		"EventsArriveInOrder":                   inOrder,
 		"WhatFailedIsDeliveredAgain":            again,
+		"ARedeliveryIsTheSameEvents":            same,
 		"WhatWasNotAcknowledgedSurvivesRestart": unacknowledged,
 		"RunEndsWithItsContext":                 ends,
 		"AbilitiesSayWhatDoDoes":                abilities,
 		"APromptIsPrivateAndCanBeRevised":       private,
+		"APromptThatWasNeverShownIsGone":        neverShown,
 		"AnEffectCanBeFoundByItsKey":            byKey,
 		"DeletingTwiceIsGone":                   gone,
 		"RemovingRemoves":                       removes,
@@ -145,6 +147,41 @@ func again(t *testing.T, h Harness) {
 	})
 }
 
+// same: what is delivered again has the keys and the words of the first time,
+// in the same order, and comes before anything newer.
+func same(t *testing.T, h Harness) {
+	var mu sync.Mutex
+	var first, then []chat.Event
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = h.Bot.Run(ctx, func(_ context.Context, events []chat.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if len(first) == 0 {
+				first = slices.Clone(events)
+				return errors.New("not stored")
+			}
+			then = append(then, events...)
+			return nil
+		})
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	h.Say(t, h.Sam, "one")
+	last := h.Say(t, h.Sam, "two")
+	until(t, "everything arrived", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.ContainsFunc(then, func(e chat.Event) bool { return e.Message == last })
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(then) < len(first) || !slices.Equal(then[:len(first)], first) {
+		t.Errorf("delivered again as %+v, first as %+v", then, first)
+	}
+}
+
 func unacknowledged(t *testing.T, h Harness) {
 	deaf := &sink{refuse: 1 << 30}
 	stop := run(t, h, deaf)
@@ -239,8 +276,28 @@ func private(t *testing.T, h Harness) {
 	if got := h.Prompts(t, h.Sam); len(got) != 1 {
 		t.Errorf("after a revision the sender sees %v, want the one prompt", got)
 	}
-	if h.Calls(t, bots.Whisper) != 1 || h.Calls(t, bots.Revise) != 1 {
-		t.Error("the platform did not count one whisper and one revision")
+	e.Kind, e.Key, e.Prompt.State = bots.Remind, "r2", "open"
+	reminders := 1
+	if _, err := h.Bot.Do(t.Context(), e); errors.Is(err, bots.ErrUnsupported) {
+		reminders = 0
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if h.Calls(t, bots.Whisper) != 1 || h.Calls(t, bots.Revise) != 1 || h.Calls(t, bots.Remind) != reminders {
+		t.Error("the platform did not count one whisper, one revision and one reminder")
+	}
+}
+
+func neverShown(t *testing.T, h Harness) {
+	run(t, h, &sink{})
+	for _, k := range []bots.Kind{bots.Revise, bots.Remind} {
+		_, err := h.Bot.Do(t.Context(), effect(t, h, k, "never-"+string(k)))
+		if !errors.Is(err, bots.ErrGone) && !errors.Is(err, bots.ErrUnsupported) {
+			t.Errorf("%s of a prompt that was never shown was answered with %v, want ErrGone", k, err)
+		}
+	}
+	if got := h.Prompts(t, h.Sam); len(got) != 0 {
+		t.Errorf("the member sees %v", got)
 	}
 }
 
