@@ -205,19 +205,27 @@ func (w *world) examineMessages(s seen) {
 	}
 }
 
-// examineCalls: every call of the bot is counted, and keys are ignored.
+// examineCalls: every call of the bot is counted. After one that had its effect
+// nothing is called again, by whatever key; a call that was refused, because
+// its message had gone, may be repeated when its end could not be stored.
 func (w *world) examineCalls(s seen) {
-	posts, deletes, keys := map[string]int{}, map[string]int{}, map[string]int{}
+	posts, done, late := map[string]int{}, map[string]bool{}, map[string]int{}
 	for _, e := range s.ledger {
-		keys[e.Key]++
+		same := []string{"calls with the key " + e.Key}
 		switch e.Effect {
 		case "post":
 			posts[e.Room]++
 		case "delete":
-			deletes[e.Room+" "+e.Message]++
+			same = append(same, "deletions of "+e.Message+" in "+e.Room)
 			if !w.deletionAsked(s, e) {
 				w.fault("nobody asked for the deletion of %s in %s", e.Message, e.Room)
 			}
+		}
+		for _, what := range same {
+			if done[what] {
+				late[what]++
+			}
+			done[what] = done[what] || e.Outcome == "done"
 		}
 	}
 	for room := range s.messages {
@@ -225,15 +233,8 @@ func (w *world) examineCalls(s seen) {
 			w.fault("%s%d notices in %s, want 1", repeatedIf(posts[room] > 1), posts[room], room)
 		}
 	}
-	for what, n := range deletes {
-		if n > 1 {
-			w.fault("%s%d deletions of %s", repeated, n, what)
-		}
-	}
-	for key, n := range keys {
-		if n > 1 {
-			w.fault("%s%d calls with the key %s", repeated, n, key)
-		}
+	for what, n := range late {
+		w.fault("%s%d further %s, after one that had its effect", repeated, n, what)
 	}
 }
 

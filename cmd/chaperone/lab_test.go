@@ -273,6 +273,7 @@ type (
 		Member  string    `json:"member"`
 		Message string    `json:"message"`
 		Key     string    `json:"key"`
+		Outcome string    `json:"outcome"` // done, or why the call had no effect
 	}
 )
 

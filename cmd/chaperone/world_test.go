@@ -122,7 +122,7 @@ func (w *world) drive() {
 	var all sync.WaitGroup
 	for _, c := range w.crews {
 		all.Go(func() {
-			for w.l.alive() {
+			for ; w.l.alive(); time.Sleep(2 * time.Millisecond) { // the process is tried, not the machine
 				if err := c.act(); err != nil && !refused(err) {
 					w.trouble(err)
 					return
