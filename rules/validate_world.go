@@ -336,7 +336,8 @@ func pin(v string) bool {
 	if len(d) < 3 || len(d) > 8 {
 		return false
 	}
-	return len(d) > 3 || len(compact(v)) == len(d)
+	c := compact(v)
+	return len(d) > 3 || len(c) == len(d) || len(c) >= 5
 }
 
 // token: a run of letters and digits that no language makes.

@@ -63,13 +63,14 @@ func normalise(text string) view {
 	return view{text: string(b.text), from: b.from, to: b.to, size: len(text)}
 }
 
+// isPlain says whether text is its own view: ASCII, with nothing that reads as
+// something else.
 func isPlain(text string) bool {
+	bits := byte(0)
 	for i := 0; i < len(text); i++ {
-		if text[i] >= utf8.RuneSelf || text[i] == '&' || text[i] < ' ' && text[i] != '\n' {
-			return false
-		}
+		bits |= text[i]
 	}
-	return true
+	return bits < utf8.RuneSelf && strings.IndexByte(text, '&') < 0 && strings.IndexByte(text, '\t') < 0 && strings.IndexByte(text, '\r') < 0
 }
 
 type viewBuilder struct {
