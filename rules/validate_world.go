@@ -155,13 +155,38 @@ func lookAlikeHost(v string) bool {
 			return false
 		}
 	}
-	for _, brand := range [...]string{"royalmail", "royal-mail", "hmrc", "dvla", "gov-uk", "govuk", "gov.uk", "nhs-", "-nhs", "paypal", "microsoft", "office365", "outlook", "netflix", "amazon",
-		"apple-", "icloud", "whatsapp", "wa-", "dpd", "evri", "hermes", "fedex", "usps", "barclays", "hsbc", "lloyds", "natwest", "santander", "halifax", "monzo", "nationwide", "tvlicen", "tv-licen", "coinbase", "facebook", "instagram", "google", "docusign", "sharepoint", "dropbox", "council-tax", "counciltax"} {
-		if bytes.Contains(read, []byte(brand)) && !ownHost(host, strings.Trim(brand, "-")) {
-			return true
+	for i := range read {
+		for _, brand := range trustedNames[read[i]] {
+			if bytes.HasPrefix(read[i:], []byte(brand)) && !ownHost(host, strings.Trim(brand, "-")) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// trustedNames are names that scams borrow, by their first letter.
+var trustedNames = map[byte][]string{
+	'-': {"-nhs"},
+	'a': {"amazon", "apple-"},
+	'b': {"barclays"},
+	'c': {"coinbase", "council-tax", "counciltax"},
+	'd': {"dvla", "dpd", "docusign", "dropbox"},
+	'e': {"evri"},
+	'f': {"fedex", "facebook"},
+	'g': {"gov-uk", "govuk", "gov.uk", "google"},
+	'h': {"hmrc", "hermes", "hsbc", "halifax"},
+	'i': {"icloud", "instagram"},
+	'l': {"lloyds"},
+	'm': {"microsoft", "monzo"},
+	'n': {"nhs-", "netflix", "natwest", "nationwide"},
+	'o': {"office365", "outlook"},
+	'p': {"paypal"},
+	'r': {"royalmail", "royal-mail"},
+	's': {"santander", "sharepoint"},
+	't': {"tvlicen", "tv-licen"},
+	'u': {"usps"},
+	'w': {"whatsapp", "wa-"},
 }
 
 // ownHost says whether host is a brand's own: its name is a whole label, and
