@@ -162,11 +162,11 @@ func nice(n int) int {
 
 // categories makes the bars, the longest first.
 func (r *htmlReport) categories() []bar {
-	words := rules.Categories()
+	words := categoryNames()
 	var out []bar
 	most := 1
 	for id, n := range r.byCategory {
-		out = append(out, bar{Name: sentence(cmp.Or(words[id], id)), ID: id, N: n})
+		out = append(out, bar{Name: cmp.Or(words[id], rules.Categories()[id], id), ID: id, N: n})
 		most = max(most, n)
 	}
 	slices.SortFunc(out, func(a, b bar) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
@@ -174,6 +174,20 @@ func (r *htmlReport) categories() []bar {
 		out[i].Width = 100 * float64(out[i].N) / float64(most)
 	}
 	return out
+}
+
+// categoryNames are short enough to stand beside a bar.
+func categoryNames() map[string]string {
+	return map[string]string{
+		"bank_account": "Bank accounts", "casualty": "Casualties", "child": "Children", "criminal": "Offences", "decision_significant": "Decisions",
+		"dob": "Dates of birth", "email": "E-mail addresses", "gov_ref": "Government references", "health": "Health", "iban": "IBANs",
+		"ip_address": "IP addresses", "location": "Locations", "marking_international": "NATO and EU markings", "marking_legacy": "Old markings",
+		"marking_official": "OFFICIAL", "marking_official_sensitive": "OFFICIAL-SENSITIVE", "marking_secret": "SECRET and above",
+		"payment_card": "Payment cards", "person_name": "Names", "phone": "Phone numbers", "scam_link": "Scam links", "secret": "Passwords and keys",
+		"special_category": "Special categories", "tlp": "Traffic Light Protocol", "uk_chi": "CHI numbers", "uk_driving_licence": "Driver numbers",
+		"uk_nhs": "NHS numbers", "uk_nino": "NI numbers", "uk_passport": "Passports", "uk_postcode_address": "Addresses", "uk_utr": "Tax references",
+		"us_ssn": "US social security", "vehicle_reg": "Vehicles", "vulnerable_person": "Vulnerable people",
+	}
 }
 
 // chatRows lists the chats by name: nothing here is a ranking.

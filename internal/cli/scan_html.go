@@ -344,29 +344,29 @@ func (r *htmlReport) row(l listedFinding) row {
 	return out
 }
 
-// todo says what to do about a finding: the rule's own words, or those of its
-// class.
+// todo says in a few words what to do about a finding, by what it is evidence
+// of. The policy may ask for more; the rule's own guidance says why.
 func todo(r rules.Rule) string {
-	if r.Guidance != "" {
-		return sentence(r.Guidance)
-	}
 	switch r.Class {
 	case rules.Secret:
-		return "Tell the security officer now. Do not copy it anywhere."
+		return "Tell the security officer now; copy it nowhere"
 	case rules.Marked:
-		return "Move it to the system for its marking, then delete it here."
+		return "Move to the system for its marking, then delete"
 	case rules.Special:
-		return "Keep it out of chats: move it to the case system, then delete it."
+		return "Move to the case system, then delete"
 	case rules.Credential:
-		return "Change it, then delete the message."
+		return "Change it, then delete"
 	case rules.Significant:
-		return "Keep it as a record."
+		return "Keep as a record"
 	case rules.Suspicious:
-		return "Do not open it. Report it, then delete it."
-	case rules.Official:
-		return "Nothing by itself."
+		return "Do not open; report, then delete"
+	case rules.Official, rules.Logistical:
+		return "Nothing by itself"
 	}
-	return "Delete it when the job is done."
+	if r.Category == "person_name" {
+		return "Usually fine alone"
+	}
+	return "Delete when the job is done"
 }
 
 // earlier is what a report said before, for comparison.
