@@ -49,6 +49,14 @@ type Reconciler interface {
 	Sent(ctx context.Context, e Effect) (chat.MessageID, bool, error)
 }
 
+// Fetcher is implemented by bots whose platform gives out the text of a message
+// that stands in a chat. Without it nothing that the bot deletes can be given
+// back.
+type Fetcher interface {
+	// Fetch reads a message as it now is. ErrGone when it is not there.
+	Fetch(ctx context.Context, id chat.ID, message chat.MessageID) (string, error)
+}
+
 // Kind is a kind of effect.
 type Kind string
 

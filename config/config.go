@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"chaperone/internal/chat"
+	"chaperone/internal/retention"
 )
 
 // DefaultName is the file that is read where none is named.
@@ -26,17 +27,18 @@ const DefaultName = "chaperone.yaml"
 
 // File is the configuration. The zero value of each field is the quiet one.
 type File struct {
-	Organisation string   `yaml:"organisation" json:"organisation,omitempty" jsonschema_description:"Who runs the bot, as the notice in each chat says."`
-	Contact      Contact  `yaml:"contact" json:"contact,omitempty" jsonschema_description:"The named person who answers, day and night."`
-	Listen       string   `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless sign-in is set up."`
-	Data         string   `yaml:"data" json:"data,omitempty" jsonschema_description:"Folder that state lives in."`
-	KeyFile      string   `yaml:"key_file" json:"key_file,omitempty" jsonschema_description:"File with the key that seals the data folder. Keep it elsewhere than the backups."`
-	TimeZone     string   `yaml:"time_zone" json:"time_zone,omitempty" jsonschema_description:"In which times of day are told, such as Europe/London."`
-	Records      Records  `yaml:"records" json:"records,omitempty" jsonschema_description:"Where captures are filed."`
-	Rules        Rules    `yaml:"rules" json:"rules,omitempty" jsonschema_description:"The organisation's own rules."`
-	Policies     []string `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted. None named adopts all that come with the product."`
-	Bots         Bots     `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
-	Chats        []Chat   `yaml:"chats" json:"chats,omitempty" jsonschema_description:"Chats that are more than watched, or of a kind that their platform does not say."`
+	Organisation string              `yaml:"organisation" json:"organisation,omitempty" jsonschema_description:"Who runs the bot, as the notice in each chat says."`
+	Contact      Contact             `yaml:"contact" json:"contact,omitempty" jsonschema_description:"The named person who answers, day and night."`
+	Listen       string              `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless sign-in is set up."`
+	Data         string              `yaml:"data" json:"data,omitempty" jsonschema_description:"Folder that state lives in."`
+	KeyFile      string              `yaml:"key_file" json:"key_file,omitempty" jsonschema_description:"File with the key that seals the data folder. Keep it elsewhere than the backups."`
+	TimeZone     string              `yaml:"time_zone" json:"time_zone,omitempty" jsonschema_description:"In which times of day are told, such as Europe/London."`
+	Records      Records             `yaml:"records" json:"records,omitempty" jsonschema_description:"Where captures are filed."`
+	Rules        Rules               `yaml:"rules" json:"rules,omitempty" jsonschema_description:"The organisation's own rules."`
+	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted. None named adopts all that come with the product."`
+	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
+	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
+	Chats        []Chat              `yaml:"chats" json:"chats,omitempty" jsonschema_description:"Chats that are more than watched, or of a kind that their platform does not say."`
 }
 
 // Contact is a person whom staff can ask.
@@ -252,9 +254,25 @@ func (c *checker) check() {
 		}
 	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
+	c.retention()
 	seen := map[string]bool{}
 	for i, ch := range f.Chats {
 		c.chat(fmt.Sprintf("chats.%d", i), ch, seen)
+	}
+}
+
+func (c *checker) retention() {
+	seen := map[string]bool{}
+	for i, w := range c.file.Retention {
+		path := fmt.Sprintf("retention.%d", i)
+		_, wrong := w.Schedule()
+		for _, say := range wrong {
+			c.fault(path, "retention schedule %q: %s", w.ID, say)
+		}
+		if w.ID != "" && seen[w.ID] {
+			c.fault(path, "retention schedule %q is listed twice", w.ID)
+		}
+		seen[w.ID] = true
 	}
 }
 

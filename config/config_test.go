@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,4 +83,32 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("file %v, error %v", file, err)
 		}
 	})
+}
+
+func TestRetentionSchedulesAreCheckedWithTheirLine(t *testing.T) {
+	const good = `retention:
+  - id: keep-team
+    class: routine
+    chats: {kinds: [team]}
+    period: 90 days
+    disposal: destroy
+    cron: "0 2 * * *"
+    zone: Europe/London
+`
+	f, err := config.Read("c.yaml", []byte(good))
+	if err != nil || len(f.Retention) != 1 {
+		t.Fatalf("got %v (%v), want one schedule", f, err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"90 days", "90 dogs", "line 2: retention schedule \"keep-team\": period"},
+		{"Europe/London", "Mars/Crater", "zone"},
+		{"\"0 2 * * *\"", "\"* * * * *\"", "cron"},
+		{"class: routine", "klass: routine", "klass"},
+		{"    disposal: destroy\n", "", "belong together"},
+	} {
+		_, err := config.Read("c.yaml", []byte(strings.Replace(good, c.from, c.to, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("with %q the fault is %v, want %q", c.to, err, c.want)
+		}
+	}
 }

@@ -210,6 +210,9 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, FenceFor)
 		defer cancel()
+		if err := e.fetch(ctx, a, bot); err != nil {
+			return err
+		}
 	}
 	err := e.o.Store.Start(ctx, e.o.Now(), a)
 	var held *hold.Held
@@ -257,6 +260,13 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 	switch ef.Kind {
 	case bots.Post:
 		ef.Text = e.o.Notice
+	case bots.Kind(Restore):
+		text, err := e.restored(ctx, *a)
+		if err != nil {
+			return ef, false, err
+		}
+		ef.Kind, ef.Text = bots.Post, text
+		return ef, text != "", nil
 	case bots.Whisper, bots.Revise, bots.Remind:
 		sh, err := e.o.Store.Prompt(ctx, a.Prompt)
 		if err != nil {
@@ -325,6 +335,9 @@ func (e *Engine) conclude(ctx context.Context, f Finished) error {
 	}
 	if a.Kind == Kind(bots.Post) && f.Outcome == Done {
 		e.opened(r)
+	}
+	if ofRun(a.Key) {
+		nudge(e.tick)
 	}
 	e.changed(a.Chat)
 	return nil

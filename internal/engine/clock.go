@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chaperone/bots"
+	"chaperone/internal/retention"
 )
 
 // eraseEvery is how often what is no longer needed is forgotten.
@@ -18,6 +19,12 @@ func (e *Engine) runClock() {
 		next, err := e.overdue(e.ctx)
 		if err == nil {
 			err = e.look(e.ctx)
+		}
+		if err == nil {
+			var slot time.Time
+			if slot, err = e.dispose(e.ctx); !slot.IsZero() && (next.IsZero() || slot.Before(next)) {
+				next = slot
+			}
 		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
@@ -94,6 +101,9 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 		if _, err := e.overdue(ctx); err != nil {
 			return err
 		}
+		if _, err := e.dispose(ctx); err != nil {
+			return err
+		}
 		nudge(e.poke)
 		idle, err := e.idle(ctx)
 		if err != nil {
@@ -123,5 +133,9 @@ func (e *Engine) idle(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	due, _, err := e.o.Store.Due(ctx, e.o.Now(), 1)
-	return len(due) == 0, err
+	if err != nil || len(due) > 0 {
+		return false, err
+	}
+	under, err := e.o.Store.Runs(ctx, "", retention.Underway)
+	return len(under) == 0, err
 }

@@ -101,6 +101,37 @@ type Watch struct {
 	Moving time.Duration
 }
 
+// Runs is where the runs of retention schedules are kept, one for each date.
+type Runs interface {
+	// LastRun gives the last date for which a schedule has a run; zero: it has
+	// never been seen.
+	LastRun(ctx context.Context, schedule string) (clock.Date, error)
+	// BeginRuns stores new runs of a schedule and its last date, in one
+	// transaction. A date that has a run already is an error.
+	BeginRuns(ctx context.Context, now time.Time, schedule string, last clock.Date, runs []Run) error
+	// SaveRun stores what became of a run; with a name in by, as that
+	// person's act.
+	SaveRun(ctx context.Context, now time.Time, r Run, a RunAct) error
+	// Runs lists runs, the newest first; those in a state, where one is named.
+	Runs(ctx context.Context, schedule string, states ...retention.State) ([]Run, error)
+}
+
+// Disposals is what plans and runs are made from.
+type Disposals interface {
+	// Messages lists what the store knows of every message that stands in a
+	// chat. What it does not know is left blank.
+	Messages(ctx context.Context) ([]retention.Message, error)
+	// Outcomes gives the outcome of each action whose key begins so; empty
+	// while it is unfinished.
+	Outcomes(ctx context.Context, prefix string) (map[string]Outcome, error)
+	// Asked lists the prompts that a run opened.
+	Asked(ctx context.Context, run string) ([]Shown, error)
+	// Sealed opens one text that was sealed away.
+	Sealed(ctx context.Context, key string) (string, error)
+	// Cancel ends the actions whose key begins so and that have not started.
+	Cancel(ctx context.Context, now time.Time, prefix string) error
+}
+
 // Eraser forgets what is no longer needed.
 type Eraser interface {
 	Erase(ctx context.Context, now time.Time) error
@@ -113,6 +144,8 @@ type Store interface {
 	Prompts
 	Holds
 	Timepiece
+	Runs
+	Disposals
 	Eraser
 }
 
@@ -213,8 +246,11 @@ type Arrival struct {
 // Kind is a kind of action: an effect on a platform, or filing a record.
 type Kind string
 
-// File files an accepted capture; all other kinds are effects of bots.
-const File Kind = "file"
+// The kinds of action that are not named as their effects of bots are.
+const (
+	File    Kind = "file"    // file an accepted capture
+	Restore Kind = "restore" // post again what the bot destroyed
+)
 
 // Action is something to be done.
 type Action struct {
@@ -235,6 +271,7 @@ type Action struct {
 	// Of the attempt under way, not stored with the action.
 	Fence  string // the fence that was opened for it
 	Called bool   // the call was made
+	Undo   string // what it is about to destroy, to be sealed for undo
 }
 
 // Destroys reports whether an action of the kind takes something away that a
@@ -269,18 +306,19 @@ type Finished struct {
 
 // Options is what an engine is made of.
 type Options struct {
-	Store   Store
-	Scanner Scanner
-	Packs   []policy.Pack
-	Viewer  prompt.Viewer
-	Filer   record.Filer
-	Bots    []bots.Bot
-	Setting func(chat.ID) Setting
-	Notice  string // what is posted in a chat before anything is read there
-	Now     func() time.Time
-	NewID   func(time.Time) string // a new, unguessable record or prompt number
-	Changed func(chat.ID)          // told after something about a chat was stored
-	Log     *slog.Logger
+	Store     Store
+	Scanner   Scanner
+	Packs     []policy.Pack
+	Viewer    prompt.Viewer
+	Filer     record.Filer
+	Bots      []bots.Bot
+	Setting   func(chat.ID) Setting
+	Schedules []retention.Schedule
+	Notice    string // what is posted in a chat before anything is read there
+	Now       func() time.Time
+	NewID     func(time.Time) string // a new, unguessable record or prompt number
+	Changed   func(chat.ID)          // told after something about a chat was stored
+	Log       *slog.Logger
 }
 
 // Setting is what an administrator has set for a chat. The zero value watches,
@@ -306,6 +344,7 @@ type Engine struct {
 	troubles map[string]string
 	counts   Counts
 	clock    timekeeper
+	disposal sync.Mutex // held while runs of schedules move on
 }
 
 // Counts is what an engine has done since it started.

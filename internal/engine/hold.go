@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"chaperone/internal/chat"
@@ -29,13 +30,8 @@ func (b *batch) held(member chat.MemberID) bool {
 // asking. SECRET is never kept (DESIGN invariant 12).
 func (b *batch) arrived(ev chat.Event, d policy.Decision) {
 	by, err := b.holds.Covering(hold.Subject{Chat: b.room.id, Member: ev.Member}, b.now)
-	if err != nil || len(by) == 0 || ev.Text == "" || d.Has(policy.Report) {
+	if err != nil || len(by) == 0 || ev.Text == "" || classOf(d) == Secret {
 		return
-	}
-	for _, c := range d.Classes {
-		if c == rules.Secret {
-			return
-		}
 	}
 	r := record.Record{
 		ID: b.e.o.NewID(b.now), Account: b.room.id.Account, Chat: b.room.id.Local, ChatName: b.load.Chat.Name, ChatKind: b.load.Chat.Kind,
@@ -56,10 +52,13 @@ const (
 	Routine  retention.Class = "routine"  // nothing was found
 	Decision retention.Class = "decision" // a record of it is due
 	Flagged  retention.Class = "flagged"  // something was found, and no record is due
+	Secret   retention.Class = "secret"   // marked SECRET or above: of it nothing is ever kept
 )
 
 func classOf(d policy.Decision) retention.Class {
 	switch {
+	case d.Has(policy.Report) || slices.Contains(d.Classes, rules.Secret):
+		return Secret
 	case d.Has(policy.Capture):
 		return Decision
 	case len(d.Duties) > 0:

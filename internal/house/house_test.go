@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"bots/practice":          {"bots", "internal/chat", "rules"},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
-	"config":                 {"internal/chat"},
+	"config":                 {"internal/chat", "internal/retention"},
 	"internal/detect":        {"rules", "internal/chat"},
 	"internal/policy":        {"rules", "internal/chat"},
 	"internal/prompt":        {"internal/chat", "internal/policy", "rules", "bots"}, // bots: only the values that a member is shown

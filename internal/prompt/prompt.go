@@ -82,6 +82,7 @@ type Prompt struct {
 	Reminded time.Time
 	Due      time.Time // when the clock next has something to do with it; zero is never
 	Version  int64     // rises with everything the member should see
+	Run      string    // the run of a retention schedule that asks; empty: none
 	Held     bool      // a hold covers its messages: they are kept, and nobody is asked to delete them
 }
 

@@ -17,22 +17,22 @@ import (
 // largest is the largest file of schedules that is read, in bytes.
 const largest = 1 << 20
 
-// written is a schedule as people write it.
-type written struct {
-	ID           string   `yaml:"id"`
-	Title        string   `yaml:"title"`
-	Chats        Selector `yaml:"chats"`
-	Class        Class    `yaml:"class"`
-	Trigger      Trigger  `yaml:"trigger"`
-	Period       string   `yaml:"period"`
-	Disposal     Disposal `yaml:"disposal"`
-	Cron         string   `yaml:"cron"`
-	Zone         string   `yaml:"zone"`
-	Cap          Cap      `yaml:"cap"`
-	AfterRelease string   `yaml:"after_release"`
-	Owner        string   `yaml:"owner"`
-	Authority    string   `yaml:"authority"`
-	Acting       bool     `yaml:"acting"`
+// Written is a schedule as people write it.
+type Written struct {
+	ID           string   `yaml:"id" json:"id" jsonschema_description:"Its own name; runs are recorded under it."`
+	Title        string   `yaml:"title" json:"title,omitempty" jsonschema_description:"What people call it."`
+	Chats        Selector `yaml:"chats" json:"chats" jsonschema_description:"In which chats it applies."`
+	Class        Class    `yaml:"class" json:"class" jsonschema_description:"Which messages: routine, decision, flagged, or any."`
+	Trigger      Trigger  `yaml:"trigger" json:"trigger,omitempty" jsonschema:"enum=sent,enum=closed" jsonschema_description:"From when the period counts; sent where nothing is written."`
+	Period       string   `yaml:"period" json:"period,omitempty" jsonschema_description:"How long they are kept, such as 90 days. No period, no disposal."`
+	Disposal     Disposal `yaml:"disposal" json:"disposal,omitempty" jsonschema:"enum=destroy,enum=transfer" jsonschema_description:"What happens when the period is over."`
+	Cron         string   `yaml:"cron" json:"cron" jsonschema_description:"When runs come due: minute, hour, day of the month, month, day of the week."`
+	Zone         string   `yaml:"zone" json:"zone" jsonschema_description:"In which time zone, such as Europe/London."`
+	Cap          Cap      `yaml:"cap" json:"cap,omitempty" jsonschema_description:"Above it two named people approve a run."`
+	AfterRelease string   `yaml:"after_release" json:"after_release,omitempty" jsonschema_description:"How long what a released hold covered stays at least; 7 days where nothing is written."`
+	Owner        string   `yaml:"owner" json:"owner,omitempty" jsonschema_description:"The named person by whose standing authority it runs."`
+	Authority    string   `yaml:"authority" json:"authority,omitempty" jsonschema_description:"The line of the retention schedule that says so."`
+	Acting       bool     `yaml:"acting" json:"acting,omitempty" jsonschema_description:"Runs dispose of messages. Without it they are planned and counted only."`
 }
 
 // Read reads retention schedules from YAML, a list under "schedules", and
@@ -50,7 +50,7 @@ func Read(r io.Reader) ([]Schedule, error) {
 		return nil, nil
 	}
 	var file struct {
-		Schedules []written `yaml:"schedules"`
+		Schedules []Written `yaml:"schedules"`
 	}
 	var tree yaml.Node
 	if err := load(b, &tree); err != nil {
@@ -68,7 +68,7 @@ func Read(r io.Reader) ([]Schedule, error) {
 		if i < len(lines) {
 			at = fmt.Sprintf("line %d: %s", lines[i], at)
 		}
-		s, wrong := w.schedule()
+		s, wrong := w.Schedule()
 		if w.ID != "" && seen[w.ID] {
 			wrong = append(wrong, "another schedule has this id")
 		}
@@ -107,9 +107,9 @@ func items(n *yaml.Node, key string) (lines []int) {
 	return lines
 }
 
-// schedule gives the schedule that was meant, and everything that is wrong
+// Schedule gives the schedule that was meant, and everything that is wrong
 // with what was written.
-func (w written) schedule() (s Schedule, wrong []string) {
+func (w Written) Schedule() (s Schedule, wrong []string) {
 	need := func(ok bool, format string, args ...any) {
 		if !ok {
 			wrong = append(wrong, fmt.Sprintf(format, args...))

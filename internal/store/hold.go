@@ -182,6 +182,13 @@ func (t *tx) closeFence(id string, o hold.Outcome, now time.Time) error {
 // startDestroying opens the fence of an attempt and logs it.
 func (t *tx) startDestroying(now time.Time, a *engine.Action) error {
 	var n int64
+	var outcome engine.Outcome
+	if err := t.row("SELECT outcome FROM actions WHERE id = ?", []any{a.ID}, &outcome); err != nil {
+		return err
+	}
+	if outcome != "" {
+		return fmt.Errorf("action %s has ended: %s", a.Key, outcome) // cancelled a moment ago
+	}
 	if err := t.row("SELECT count(*) FROM fences WHERE action = ?", []any{a.Key}, &n); err != nil {
 		return err
 	}
@@ -196,6 +203,9 @@ func (t *tx) startDestroying(now time.Time, a *engine.Action) error {
 		return err
 	}
 	a.Fence = f.ID
+	if err := t.undo(now, *a); err != nil {
+		return err
+	}
 	return t.log(now, destroying(*a, present, "fenced"))
 }
 

@@ -137,8 +137,11 @@ func (t *tx) prompt(n int64, sh engine.Shown) error {
 		return err
 	}
 	for _, it := range sh.Items {
-		if err := t.exec("INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			n, string(it.Message), sh.ID); err != nil {
+		take := "INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+		if sh.Run != "" { // an earlier prompt about it has ended
+			take = "INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT (chat, message) DO UPDATE SET prompt = excluded.prompt"
+		}
+		if err := t.exec(take, n, string(it.Message), sh.ID); err != nil {
 			return err
 		}
 	}
