@@ -141,7 +141,7 @@ func (sc *scorer) signal(r *compiled, c candidate, others []scored) (signal, int
 	if s, d := sc.beside(r, c, others, lo, hi); s.kind != noSignal {
 		return s, d
 	}
-	return sc.earlier(r), len(sc.v.text)
+	return sc.earlier(r, c), len(sc.v.text)
 }
 
 // because says in words what weighed.
@@ -312,8 +312,9 @@ func (sc *scorer) givenName(c candidate) bool {
 	return false
 }
 
-// earlier looks for the rule's signals in the sender's messages before.
-func (sc *scorer) earlier(r *compiled) signal {
+// earlier looks for the rule's signals in the sender's messages before. Whom a
+// message before names counts only where this one goes on about somebody.
+func (sc *scorer) earlier(r *compiled, c candidate) signal {
 	if r.Context.Reach != rules.Sender {
 		return signal{}
 	}
@@ -323,7 +324,8 @@ func (sc *scorer) earlier(r *compiled) signal {
 			return signal{wordBefore, w}
 		}
 	}
-	if len(r.Context.Findings) == 0 {
+	lo, hi := sc.sentence(c)
+	if _, _, ok := sc.nearest(sc.set.referring, lo, hi, lo, lo); !ok || len(r.Context.Findings) == 0 {
 		return signal{}
 	}
 	for _, o := range sc.foundBefore() {

@@ -33,6 +33,8 @@ type Set struct {
 	loud    layer // everything that may be reported
 	quiet   layer // logistics, known and never reported
 	scratch sync.Pool
+
+	referring *wordSet // words that go on about somebody named before
 }
 
 // layer is a group of patterns that are looked for together.
@@ -105,6 +107,7 @@ func build(list []rules.Rule) (*Set, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	s.referring = newWordSet([]string{"she", "she's", "shes", "he", "he's", "hes", "her", "his", "him", "they", "they're", "them", "their", "patient", "resident", "the lady", "the gentleman", "mae hi", "mae o", "mae e", "ganddi", "ganddo"})
 	room := max(len(s.loud.patterns), len(s.quiet.patterns))
 	s.scratch.New = func() any { return &scratch{next: make([]int32, room)} }
 	return s, nil

@@ -156,3 +156,17 @@ func TestBareTenDigitNumbersAreNoNHSNumbers(t *testing.T) {
 		t.Errorf("%d of %d bare ten-digit numbers are reported as NHS numbers, more than 0.05 %%", reported, all)
 	}
 }
+
+func TestWhomTheMessageBeforeNamed(t *testing.T) {
+	set := builtin(t)
+	before := detect.Context{Before: []string{"Rhiannon Williams at 12 Example Road rang again"}}
+	health := func(text string) bool {
+		return slices.ContainsFunc(scan(t, set, text, before), func(f rules.Finding) bool { return f.Category == "health" })
+	}
+	if !health("she is on dialysis now") {
+		t.Error("the message goes on about somebody named before, and is not found")
+	}
+	if health("the blood pressure machine is broken") {
+		t.Error("the message is about nobody, and is found")
+	}
+}
