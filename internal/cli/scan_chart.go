@@ -141,7 +141,7 @@ func (c *columns) lay() {
 			col.Y[s], col.H[s] = at-h, max(0, h-1)
 			at -= h
 		}
-		if i%every != 0 {
+		if i%every != 0 || col.X > 82 { // a label does not end beyond the page
 			col.Label = ""
 		}
 	}

@@ -302,3 +302,49 @@ func FuzzArchive(f *testing.F) {
 		}
 	})
 }
+
+// One broken message of a list does not keep a reader from the next.
+func TestABrokenValueInJSONDoesNotKeepFromTheNext(t *testing.T) {
+	for name, broken := range map[string]string{
+		"a wrong escape": `{"id":2,"text":"a \q b"}`, "a line break in a string": "{\"id\":2,\"text\":\"a \n b\"}", "a word that is none": `{"id":2,"text":nothing}`,
+		"a comma too many": `{"id":2,"text":"a",},`, "a bracket too many": `{"id":2,"text":"a"}}`, "no message": `7`, "a list": `[1,2]`,
+		"too large": `{"id":2,"text":"` + strings.Repeat("x", 17<<20) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := `{"name":"Flood North","type":"private_group","id":9,"messages":[{"id":1,"type":"message","from_id":"user1","text":"one"},` + broken + `,{"id":3,"type":"message","text":"three"}]}`
+			var got []string
+			faults := 0
+			for m, err := range exports.Read("x", strings.NewReader(text), exports.Telegram) {
+				if err != nil {
+					faults++
+				} else if m.Text == "one" || m.Text == "three" {
+					got = append(got, m.Text)
+				}
+			}
+			if len(got) != 2 || faults == 0 {
+				t.Errorf("read %q, with %d faults", got, faults)
+			}
+		})
+	}
+}
+
+func TestUTF16IsRead(t *testing.T) {
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		var b bytes.Buffer
+		for _, r := range "\ufeff24/11/2026, 02:14 - Siân: dŵr\r\n" {
+			if err := binary.Write(&b, order, uint16(r)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := texts(b.String()); len(got) != 1 || got[0] != "dŵr" {
+			t.Errorf("%v: %q", order, got)
+		}
+	}
+}
+
+func TestAnArchiveOnAStream(t *testing.T) {
+	data := packed(t, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}})
+	if got := texts(string(data)); len(got) != 3 {
+		t.Errorf("%d messages, want 3", len(got))
+	}
+}
