@@ -30,6 +30,7 @@ import (
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record/folder"
+	"chaperone/internal/retention"
 	"chaperone/internal/store"
 	"chaperone/rules"
 )
@@ -45,6 +46,7 @@ type Config struct {
 	RulesDir     string // the organisation's own rules; may be empty
 	Zone         string // in which times of day are told; empty is Europe/London
 	Policies     []string
+	Schedules    []retention.Schedule       // how long messages stay in chats
 	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
 	Practice     bool                       // the practice platform is there
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
@@ -125,7 +127,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
-		Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Schedules: c.Schedules, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
 }

@@ -47,6 +47,7 @@ func (a *App) calls() control.Table {
 		"hold.list": looks(a.holdList), "clock.show": looks(a.clockShow), "clock.confirm": named(a.clockConfirm),
 		"audit.export": named(a.auditExport),
 	}
+	a.retentionCalls(t)
 	return t
 }
 

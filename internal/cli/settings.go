@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"chaperone/config"
 	"chaperone/internal/app"
@@ -21,6 +22,13 @@ func fromFile(f *config.File) (app.Config, error) {
 		if f.Contact.How != "" {
 			c.Ask += ", " + f.Contact.How
 		}
+	}
+	for _, w := range f.Retention {
+		s, wrong := w.Schedule()
+		if len(wrong) > 0 {
+			return c, fmt.Errorf("retention schedule %q: %s", w.ID, wrong[0])
+		}
+		c.Schedules = append(c.Schedules, s)
 	}
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind}

@@ -44,7 +44,7 @@ func (r Run) Ref() string { return r.Schedule + "/" + r.Date.String() }
 // RunAct is what a person did to a run.
 type RunAct struct {
 	By   string
-	What string // approve, stop, undo; empty: nobody did anything
+	What string // begin, approve, stop, undo; empty: nobody did anything
 }
 
 // errNoSchedule tells that a schedule is not in the configuration.

@@ -14,7 +14,7 @@ import (
 
 // RunNow begins today's run of a schedule before it is due. A date has one run:
 // what comes due later today finds it made.
-func (e *Engine) RunNow(ctx context.Context, schedule string) (Run, error) {
+func (e *Engine) RunNow(ctx context.Context, by, schedule string) (Run, error) {
 	s, _, err := e.schedule(schedule)
 	if err != nil {
 		return Run{}, err
@@ -33,9 +33,13 @@ func (e *Engine) RunNow(ctx context.Context, schedule string) (Run, error) {
 	if err := e.o.Store.BeginRuns(ctx, now, schedule, today, []Run{r}); err != nil {
 		return r, err
 	}
+	if err := e.o.Store.SaveRun(ctx, now, r, RunAct{By: by, What: "begin"}); err != nil {
+		return r, err
+	}
 	if err := e.moveOn(ctx, r); err != nil {
 		return r, err
 	}
+	nudge(e.tick)
 	return e.run(ctx, schedule, today)
 }
 

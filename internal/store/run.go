@@ -95,6 +95,8 @@ func (t *tx) logRun(now time.Time, r engine.Run, was retention.State, a engine.R
 	switch a.What {
 	case "approve":
 		x.act, x.before, x.after = audit.Approve, "plan:"+r.Digest, "approved"
+	case "begin":
+		x.act, x.before, x.after = audit.Approve, "none", "plan:"+r.Digest
 	case "stop":
 		x.act = audit.Refuse
 	case "undo":
