@@ -153,8 +153,8 @@ func againstCSV(ctx context.Context, t *testing.T, name string) {
 	}
 	categories, byWeek := map[string]int{}, map[string]int{}
 	for _, row := range rows[1:] {
-		categories[row[6]]++
-		if at, err := time.Parse(time.DateTime, row[3]); err == nil {
+		categories[row[3]]++
+		if at, err := time.Parse(time.DateTime, row[1]); err == nil {
 			byWeek[begins(at, "week").Format("2 January 2006")+" "+row[7]]++
 		}
 	}

@@ -99,7 +99,7 @@ type csvReport struct {
 	after  func() error
 }
 
-var csvColumns = []string{"id", "place", "chat", "at", "person", "rule", "category", "severity", "confidence", "start", "end", "mask", "because", "key"}
+var csvColumns = []string{"id", "at", "rule", "category", "start", "end", "confidence", "severity", "mask", "place", "chat", "person", "because", "key"}
 
 func newCSV(w io.Writer, p *people, after func() error) (*csvReport, error) {
 	r := &csvReport{w: csv.NewWriter(w), people: p, keys: keys{}, after: after}
@@ -109,8 +109,8 @@ func newCSV(w io.Writer, p *people, after func() error) (*csvReport, error) {
 func (r *csvReport) message(m exports.Message, found []rules.Finding) error {
 	r.people.meet(m)
 	for _, f := range found {
-		row := []string{m.ID, m.Place(), r.people.chat(m.Chat), moment(m.At), r.people.name(m.Sender), f.Rule, f.Category, string(f.Severity),
-			fmt.Sprintf("%.2f", f.Confidence), fmt.Sprint(f.Start), fmt.Sprint(f.End), f.Mask, strings.Join(f.Because, "; "), r.keys.of(m, f)}
+		row := []string{m.ID, moment(m.At), f.Rule, f.Category, fmt.Sprint(f.Start), fmt.Sprint(f.End), fmt.Sprintf("%.2f", f.Confidence),
+			string(f.Severity), f.Mask, m.Place(), r.people.chat(m.Chat), r.people.name(m.Sender), strings.Join(f.Because, "; "), r.keys.of(m, f)}
 		for i := range row {
 			row[i] = inertCell(row[i])
 		}
