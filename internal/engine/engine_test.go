@@ -19,6 +19,7 @@ import (
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record/folder"
+	"chaperone/internal/retention"
 	"chaperone/internal/store"
 	"chaperone/rules"
 )
@@ -97,7 +98,13 @@ type house struct {
 	shift func(time.Duration)
 }
 
-func start(t testing.TB, bot *faulty) *house {
+func start(t testing.TB, bot *faulty, schedules ...retention.Schedule) *house {
+	t.Helper()
+	return startAs(t, bot, bot, schedules)
+}
+
+// startAs lets the engine see the platform as the given bot.
+func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Schedule) *house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	st, err := store.Open(t.Context(), dir, dir+".key")
@@ -138,7 +145,7 @@ func start(t testing.TB, bot *faulty) *house {
 	h.shift = func(d time.Duration) { mu.Lock(); defer mu.Unlock(); offset += d }
 	ids := 0
 	h.Engine = engine.New(engine.Options{
-		Store: st, Scanner: picky{set}, Packs: []policy.Pack{pack}, Filer: filer, Bots: []bots.Bot{bot},
+		Store: st, Scanner: picky{set}, Packs: []policy.Pack{pack}, Schedules: schedules, Filer: filer, Bots: []bots.Bot{as},
 		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Notice: "notice", Now: h.now,
 		NewID: func(now time.Time) string {
 			mu.Lock()
