@@ -89,6 +89,9 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	s.set, s.list, s.errs = set, list, cmd.ErrOrStderr()
+	if err := s.apart(args); err != nil {
+		return err
+	}
 	if s.out, err = s.newReporter(cmd.OutOrStdout()); err != nil {
 		return err
 	}
@@ -202,17 +205,20 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 			return true
 		})
 	}()
-	var failed error
-	for p := range order {
-		<-p.done
-		if failed == nil {
-			failed = s.report(ctx, p)
-		}
-		if failed != nil {
-			cancel()
+	for {
+		select {
+		case <-ctx.Done(): // the input may be a terminal where nobody types on
+			return ctx.Err()
+		case p, more := <-order:
+			if !more {
+				return ctx.Err()
+			}
+			<-p.done
+			if err := s.report(ctx, p); err != nil {
+				return err
+			}
 		}
 	}
-	return errors.Join(failed, ctx.Err())
 }
 
 // split cuts the input into pieces and gathers each message's context.

@@ -378,15 +378,20 @@ type earlier struct {
 
 type goneRow struct{ At, Chat, Rule, Mask, Severity string }
 
+// earlierFile names the CSV that belongs to a report.
+func earlierFile(name string) string {
+	if ext := strings.ToLower(filepath.Ext(name)); ext == ".html" || ext == ".htm" {
+		return beside(name, ".csv")
+	}
+	return name
+}
+
 // loadEarlier reads the CSV of a report, or the one beside an HTML report.
 func loadEarlier(name string) (*earlier, error) {
 	if name == "" {
 		return nil, nil
 	}
-	file := name
-	if ext := strings.ToLower(filepath.Ext(name)); ext == ".html" || ext == ".htm" {
-		file = beside(name, ".csv")
-	}
+	file := earlierFile(name)
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("--since-report: the CSV of the earlier report is needed: %w", err)

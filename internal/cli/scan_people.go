@@ -34,7 +34,7 @@ func (p *people) meet(m exports.Message) {
 	if m.Chat != "" && !p.titles[m.Chat] && len(p.titles) < maxPeople {
 		p.titles[m.Chat] = true
 	}
-	if (m.Private || m.Chat == m.Sender) && m.Chat != "" && p.direct[m.Chat] == 0 && len(p.direct) < maxPeople {
+	if (m.Private || m.Chat == m.Sender && m.Kind == exports.Said) && m.Chat != "" && p.direct[m.Chat] == 0 && len(p.direct) < maxPeople {
 		p.direct[m.Chat] = len(p.direct) + 1
 	}
 }

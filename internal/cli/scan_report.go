@@ -58,6 +58,47 @@ func (s *scan) newReporter(stdout io.Writer) (reporter, error) {
 	return &textReport{w: b, after: after}, nil
 }
 
+// apart refuses to write where the scan reads: the export would be lost, or
+// the report read as one.
+func (s *scan) apart(inputs []string) error {
+	if s.output == "" {
+		return nil
+	}
+	outputs := []string{s.output}
+	if s.format == "html" {
+		outputs = append(outputs, beside(s.output, ".csv"), beside(s.output, ".jsonl"))
+	}
+	for _, out := range outputs {
+		there, missing := os.Stat(out)
+		for _, in := range inputs {
+			info, err := os.Stat(in)
+			switch {
+			case err != nil:
+			case missing == nil && os.SameFile(info, there):
+				return fmt.Errorf("--output: %s is read by this scan: choose another name", out)
+			case info.IsDir() && within(out, in):
+				return fmt.Errorf("--output: %s lies in the folder that is scanned: choose another place", out)
+			}
+		}
+		if s.since != "" && missing == nil {
+			if old, err := os.Stat(earlierFile(s.since)); err == nil && os.SameFile(old, there) {
+				return fmt.Errorf("--output: %s is the earlier report: choose another name", out)
+			}
+		}
+	}
+	return nil
+}
+
+func within(file, dir string) bool {
+	f, err := filepath.Abs(file)
+	d, derr := filepath.Abs(dir)
+	if err != nil || derr != nil {
+		return false
+	}
+	rel, err := filepath.Rel(d, f)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
 // jsonReport writes one object for each message.
 type jsonReport struct {
 	enc   *json.Encoder

@@ -208,6 +208,35 @@ func TestScanComparesWithAnEarlierReport(t *testing.T) {
 	}
 }
 
+func TestScanDoesNotWriteWhereItReads(t *testing.T) {
+	dir := t.TempDir()
+	in := put(t, dir, "in/chat.jsonl", "{\"id\":\"a\",\"text\":\"two pumps\"}\n")
+	for _, args := range [][]string{
+		{"--format", "jsonl", "--output", in, in},
+		{"--format", "html", "--output", beside(in, ".html"), in},
+		{"--format", "csv", "--output", filepath.Join(dir, "in", "new.csv"), filepath.Dir(in)},
+	} {
+		if _, errs, code := runScan(t, "", args...); code != 2 || !strings.Contains(errs, "choose another") {
+			t.Errorf("%v: exit code %d, said %q", args, code, errs)
+		}
+	}
+	if b, err := os.ReadFile(in); err != nil || len(b) == 0 {
+		t.Errorf("the export is gone: %v", err)
+	}
+}
+
+// A chat of two carries a person's name; a group's own lines on iOS do not
+// make it one.
+func TestScanTellsChatsOfTwoFromGroups(t *testing.T) {
+	dir := t.TempDir()
+	direct := put(t, dir, "WhatsApp Chat - Mair Rowlands.txt", "[24/11/2026, 02:14:00] Mair Rowlands: call me on 07700 900123\n")
+	group := put(t, dir, "WhatsApp Chat - Flood North.txt", "[24/11/2026, 02:13:00] Flood North: \u200eMessages and calls are end-to-end encrypted.\n[24/11/2026, 02:14:00] Tom: call me on 07700 900123\n")
+	out, _, _ := runScan(t, "", "--format", "html", direct, group)
+	if strings.Contains(out, "Mair") || !strings.Contains(out, "Direct chat 1") || !strings.Contains(out, "Flood North") {
+		t.Error("the chat of two is named, or the group is not")
+	}
+}
+
 func TestScanCSVCannotBeAFormula(t *testing.T) {
 	out, _, _ := runScan(t, "{\"id\":\"=HYPERLINK(\\\"x\\\")\",\"text\":\"call me on 07700 900123\"}\n", "--input", "jsonl", "--format", "csv", "-")
 	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()

@@ -165,11 +165,17 @@ func base(name string) string {
 	return strings.TrimSuffix(b, path.Ext(b))
 }
 
-// chatName takes a chat's name from the name of its file.
+// chatName takes a chat's name from the name of its file, or of the archive
+// or folder around a "_chat.txt".
 func chatName(name string) string {
-	outer, inner, packed := strings.Cut(name, "!")
-	b := base(name)
-	if packed && (b == "_chat" || !strings.Contains(inner, "WhatsApp")) && strings.EqualFold(path.Ext(inner), ".txt") {
+	outer, inner, packed := strings.Cut(strings.ReplaceAll(name, `\`, "/"), "!")
+	if !packed {
+		outer, inner = "", outer
+	}
+	b := base(inner)
+	if dir := path.Dir(inner); b == "_chat" && dir != "." && dir != "/" {
+		b = path.Base(dir)
+	} else if b == "_chat" && packed {
 		b = base(outer)
 	}
 	for _, p := range []string{"WhatsApp Chat with ", "WhatsApp Chat - ", "Sgwrs WhatsApp gyda "} {

@@ -24,7 +24,8 @@ type discordMessage struct {
 		Title, URL, Description string
 		Fields                  []struct{ Name, Value string }
 	}
-	Poll *struct {
+	Reference *struct{ MessageID string }
+	Poll      *struct {
 		Question struct{ Text string }
 		Answers  []struct{ Text string }
 	}
@@ -57,6 +58,9 @@ func (s *source) discord(out *sink) {
 			got++
 			r := m.message()
 			r.Chat, r.File, r.ID = chat, s.name, id+m.ID
+			if r.ReplyTo != "" {
+				r.ReplyTo = id + r.ReplyTo
+			}
 			out.send(r)
 		})
 	})
@@ -82,6 +86,9 @@ func (m discordMessage) message() Message {
 		for _, f := range e.Fields {
 			parts = append(parts, f.Name+": "+f.Value)
 		}
+	}
+	if m.Reference != nil {
+		out.ReplyTo = m.Reference.MessageID
 	}
 	if m.Poll != nil {
 		parts = append(parts, m.Poll.Question.Text)

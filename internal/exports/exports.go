@@ -35,6 +35,7 @@ type Message struct {
 	At      time.Time
 	Kind    Kind
 	Text    string   // as people read it: mark-up of the platform is resolved
+	ReplyTo string   // the id of the message that it answers, where the export says so
 	Files   []string // names of attached files
 	Edited  bool
 	Private bool   // the chat is one of few people, and called by their names
@@ -95,7 +96,7 @@ var Formats = []Format{Auto, JSONL, Text, WhatsApp, Slack, Discord, Teams, Signa
 
 // Bounds on one thing that is held in memory.
 const (
-	maxText = 16 << 20 // one line, one message, one JSON value
+	maxText = 8 << 20  // one line, one message, one JSON value
 	sniffed = 64 << 10 // what is looked at to tell the format
 )
 

@@ -89,6 +89,9 @@ func told(name string, as exports.Format) string {
 			fmt.Fprintf(&b, "error %s\n", err)
 		default:
 			fmt.Fprintf(&b, "%s %s %s|%s|%q", m.At.Format("2006-01-02 15:04:05.999"), m.Kind, m.Chat, m.Sender, m.Text)
+			if m.ReplyTo != "" {
+				fmt.Fprintf(&b, " answers %s", m.ReplyTo)
+			}
 			if m.Edited {
 				b.WriteString(" edited")
 			}

@@ -20,7 +20,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // files are named and not opened.
 
 // maxMail bounds one message of e-mail, attachments included.
-const maxMail = 4 * maxText
+const maxMail = 64 << 20
 
 // eml reads one message.
 func (s *source) eml(out *sink) { s.mail(out, io.LimitReader(s.r, maxMail), s.name, 1) }

@@ -21,8 +21,13 @@ type matrixEvent struct {
 		Body, MsgType, Membership, Name, Topic string
 		DisplayName                            string
 		Filename                               string
-		NewContent                             *struct{ Body string } `json:"m.new_content"`
-		Question                               json.RawMessage        `json:"org.matrix.msc3381.poll.start"`
+		Relates                                *struct {
+			Reply struct {
+				EventID string `json:"event_id"`
+			} `json:"m.in_reply_to"`
+		} `json:"m.relates_to"`
+		NewContent *struct{ Body string } `json:"m.new_content"`
+		Question   json.RawMessage        `json:"org.matrix.msc3381.poll.start"`
 	}
 	Unsigned struct {
 		RedactedBecause json.RawMessage `json:"redacted_because"`
@@ -63,6 +68,9 @@ func (e matrixEvent) message() Message {
 	switch e.Type {
 	case "m.room.message", "m.sticker":
 		out.Kind, out.Text = Said, c.Body
+		if c.Relates != nil {
+			out.ReplyTo = c.Relates.Reply.EventID
+		}
 		switch c.MsgType {
 		case "m.image", "m.video", "m.audio", "m.file":
 			out.Kind, out.Files = Media, []string{firstOf(c.Filename, c.Body)}

@@ -21,6 +21,7 @@ import (
 // slackMessage is a message as conversations.history gives it.
 type slackMessage struct {
 	Type, Subtype, User, Text, TS string
+	Thread                        string `json:"thread_ts"`
 	BotID                         string `json:"bot_id"`
 	Username, Inviter             string
 	Profile                       *struct {
@@ -61,6 +62,9 @@ func (s *source) slackFile(out *sink, names slackNames, chat, prefix string, pri
 		}, func(m slackMessage) {
 			if r, ok := m.message(names); ok {
 				r.Chat, r.File, r.ID, r.Private = chat, s.name, prefix+m.TS, private
+				if r.ReplyTo != "" {
+					r.ReplyTo = prefix + r.ReplyTo
+				}
 				out.send(r)
 			}
 		})
@@ -200,6 +204,9 @@ func (m slackMessage) message(names slackNames) (Message, bool) {
 		out.Sender = firstOf(m.Profile.RealName, m.Profile.DisplayName)
 	}
 	out.Sender = firstOf(out.Sender, m.Username, m.User, m.BotID)
+	if m.Thread != m.TS {
+		out.ReplyTo = m.Thread
+	}
 	switch m.Subtype {
 	case "channel_join", "group_join":
 		out.Kind = Joined

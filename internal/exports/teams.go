@@ -57,7 +57,7 @@ func (s *source) teams(out *sink) {
 }
 
 func (s *source) teamsSend(out *sink, m teamsMessage) {
-	r := Message{ID: scalar(m.ID), At: anyTime(m.CreatedDateTime), Kind: Said, Edited: m.LastEditedDateTime != "", File: s.name}
+	r := Message{ID: scalar(m.ID), At: anyTime(m.CreatedDateTime), Kind: Said, Edited: m.LastEditedDateTime != "", ReplyTo: m.ReplyToID, File: s.name}
 	r.Chat = firstOf(m.ChatID, m.ChannelIdentity.ChannelID, s.chat)
 	if m.From != nil && m.From.User != nil {
 		r.Sender = firstOf(m.From.User.DisplayName, m.From.User.ID)

@@ -27,6 +27,7 @@ type telegramMessage struct {
 		Last  string `json:"last_name"`
 		Phone string `json:"phone_number"`
 	} `json:"contact_information"`
+	ReplyTo  json.RawMessage                        `json:"reply_to_message_id"`
 	Location *struct{ Latitude, Longitude float64 } `json:"location_information"`
 	Poll     *struct {
 		Question string
@@ -71,6 +72,9 @@ func (s *source) telegramObject(w *walker, out *sink) error {
 					r := m.message()
 					r.Private = kind == "personal_chat" || kind == "saved_messages" || kind == "bot_chat"
 					r.Chat, r.File, r.ID = firstOf(chat, s.chat), s.name, id+scalar(m.ID)
+					if reply := scalar(m.ReplyTo); reply != "" {
+						r.ReplyTo = id + reply
+					}
 					out.send(r)
 				}
 				return err

@@ -152,7 +152,7 @@ func (w *whatsappReader) goOn(line string) {
 		w.flush()
 		w.begin(at)
 		w.now.Sender = sender
-		w.broken("the message is longer than 16 MiB; it was read in parts")
+		w.broken("the message is longer than 8 MiB; it was read in parts")
 		w.text.WriteString(line)
 		return
 	}
@@ -171,6 +171,9 @@ func (w *whatsappReader) flush() {
 	w.open = false
 	if classify(&m) {
 		w.omitted++
+	}
+	if m.Sender == m.Chat && m.Kind != Said && m.Kind != Media && m.Kind != Deleted {
+		m.Sender = "" // on iOS the platform speaks in the chat's own name
 	}
 	for _, f := range m.Files {
 		if w.s.has != nil && !w.s.has(f) {
