@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,7 @@ func retentionCommand() *cobra.Command {
 		Use:   "retention",
 		Short: "See, approve, stop and undo the disposal of old messages",
 	}
-	c.AddCommand(retentionList(), retentionPlan(), retentionRun(), retentionApprove(), retentionStop(), retentionUndo())
+	c.AddCommand(retentionList(), retentionPlan(), retentionRun(), retentionApprove(), retentionStop(), retentionUndo(), retentionCertificate())
 	return c
 }
 
@@ -190,4 +192,51 @@ messages whose text the platform does not give to the bot nothing comes back.`,
 	}
 	d.flags(cmd, true)
 	return cmd
+}
+
+func retentionCertificate() *cobra.Command {
+	var d desk
+	cmd := &cobra.Command{
+		Use:   "certificate SCHEDULE DATE",
+		Short: "Print the certificate of disposal of a run",
+		Long: `Prints the certificate of what a run did, for people, or with --json exactly as
+the audit log has its digest: the SHA-256 of those bytes stands in the log's
+entry about the end of the run.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var in app.WhichRun
+			if err := which(&in, args); err != nil {
+				return err
+			}
+			var all []app.Schedule
+			if err := d.ask(cmd, "retention.list", struct{}{}, &all); err != nil {
+				return err
+			}
+			for _, s := range all {
+				for _, r := range s.Runs {
+					if s.ID == in.Schedule && r.Date == in.Date && r.Certificate != nil {
+						return tellCertificate(cmd.OutOrStdout(), *r.Certificate, d.asJSON)
+					}
+				}
+			}
+			return fmt.Errorf("the schedule %q has no certificate of %s. List its runs with: chaperone retention list", in.Schedule, in.Date)
+		},
+	}
+	d.flags(cmd, false)
+	return cmd
+}
+
+// tellCertificate writes a certificate; as JSON, without a byte more or less
+// than its digest is of.
+func tellCertificate(w io.Writer, c retention.Certificate, asJSON bool) error {
+	if !asJSON {
+		_, err := io.WriteString(w, c.Text())
+		return err
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
 }
