@@ -99,11 +99,14 @@ func TestTheOrderOfDatesIsDecidedByTheWholeFile(t *testing.T) {
 		in   string
 		want time.Month // of the first message
 	}{
-		"a day above twelve further down":      {"03/04/2026, 10:00 - A: x\n25/04/2026, 10:00 - A: x", time.April},
-		"a month-first day above twelve":       {"03/04/2026, 10:00 - A: x\n03/25/2026, 10:00 - A: x", time.March},
-		"time does not run back, month first":  {"01/10/2026, 10:00 - A: x\n02/09/2026, 10:00 - A: x\n03/08/2026, 10:00 - A: x", time.January},
-		"time does not run back, day first":    {"10/01/2026, 10:00 - A: x\n09/02/2026, 10:00 - A: x\n08/03/2026, 10:00 - A: x", time.January},
-		"nothing tells: the day is first here": {"03/04/2026, 10:00 - A: x", time.April},
+		"a day above twelve further down":                          {"03/04/2026, 10:00 - A: x\n25/04/2026, 10:00 - A: x", time.April},
+		"a month-first day above twelve":                           {"03/04/2026, 10:00 - A: x\n03/25/2026, 10:00 - A: x", time.March},
+		"time does not run back, month first":                      {"01/10/2026, 10:00 - A: x\n02/09/2026, 10:00 - A: x\n03/08/2026, 10:00 - A: x", time.January},
+		"time does not run back, day first":                        {"10/01/2026, 10:00 - A: x\n09/02/2026, 10:00 - A: x\n08/03/2026, 10:00 - A: x", time.January},
+		"a year of two digits first":                               {"20-12-30 10:00 - A: x\n20-12-31 10:00 - A: x\n21-01-02 10:00 - A: x", time.December},
+		"only far into the file":                                   {"03/04/2026, 10:00 - A: x\n" + strings.Repeat("04/04/2026, 10:00 - A: two pumps on the way\n", 20_000) + "25/04/2026, 10:00 - A: x", time.April},
+		"nothing tells, but it is written as in the United States": {"3/4/26, 9:05\u202fAM - A: x", time.March},
+		"nothing tells: the day is first here":                     {"03/04/2026, 10:00 - A: x", time.April},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
