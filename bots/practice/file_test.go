@@ -113,9 +113,11 @@ func TestAKillLosesNothingThatWasAnswered(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(100+37*round)*time.Millisecond, func() { cmd.Process.Kill() })
-		for s := bufio.NewScanner(out); s.Scan(); {
-			answered++
+		s := bufio.NewScanner(out)
+		for first := true; s.Scan(); first = false {
+			if answered++; first { // it is at work
+				time.AfterFunc(time.Duration(20+37*round)*time.Millisecond, func() { cmd.Process.Kill() })
+			}
 		}
 		cmd.Wait()
 		p := open(t, path, practice.Options{})
