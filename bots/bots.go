@@ -44,8 +44,9 @@ type Deliver func(ctx context.Context, events []chat.Event) error
 // Reconciler is implemented by bots whose platform can be asked whether an
 // effect reached it. Without it an interrupted effect ends as "unknown".
 type Reconciler interface {
-	// Sent reports whether the effect with this key reached the platform, and
-	// the message that it made.
+	// Sent reports whether a call with this key reached the platform, and the
+	// message that it made. Where the platform refused the call the error is
+	// the one of this package that Do returned, and sent is true.
 	Sent(ctx context.Context, e Effect) (chat.MessageID, bool, error)
 }
 

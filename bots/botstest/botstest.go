@@ -308,6 +308,12 @@ func byKey(t *testing.T, h Harness) {
 	}
 	run(t, h, &sink{})
 	e := effect(t, h, bots.Post, "n1")
+	refused := bots.Effect{Key: "n0", Kind: bots.Delete, Chat: h.Chat, Message: "never there"}
+	if _, err := h.Bot.Do(t.Context(), refused); err != nil && !errors.Is(err, bots.ErrUnsupported) {
+		if _, sent, again := look.Sent(t.Context(), refused); !sent || !errors.Is(err, again) {
+			t.Errorf("a refused call is remembered as sent %t, %v; it was answered with %v", sent, again, err)
+		}
+	}
 	if _, sent, err := look.Sent(t.Context(), e); sent || err != nil {
 		t.Fatalf("before: sent %t, %v", sent, err)
 	}

@@ -250,8 +250,8 @@ func (p *Platform) refuses(e bots.Effect) error {
 	return nil
 }
 
-// Sent implements bots.Reconciler: the ledger knows every key whose effect
-// happened.
+// Sent implements bots.Reconciler: the ledger knows every key, and how its call
+// was answered.
 func (p *Platform) Sent(_ context.Context, e bots.Effect) (chat.MessageID, bool, error) {
 	p.mu.RLock()
 	at, ok := p.keys[e.Key]
@@ -270,6 +270,11 @@ func (p *Platform) Sent(_ context.Context, e bots.Effect) (chat.MessageID, bool,
 	var entry Entry
 	if err := json.Unmarshal(b, &entry); err != nil {
 		return "", false, fmt.Errorf("practice platform: the ledger cannot be read: %w", err)
+	}
+	for _, refused := range []error{bots.ErrGone, bots.ErrUnsupported, bots.ErrForbidden, bots.ErrTooLate} {
+		if entry.Outcome == refused.Error() {
+			return "", true, refused
+		}
 	}
 	return entry.Made, true, nil
 }

@@ -317,9 +317,9 @@ func (p *Platform) applyCall(o *op, line []byte, s span) error {
 		if err := p.effect(o, &e, line, s); err != nil {
 			return err
 		}
-		if _, again := p.keys[e.Key]; e.Key != "" && !again {
-			p.keys[e.Key] = len(p.ledger)
-		}
+	}
+	if _, again := p.keys[e.Key]; e.Key != "" && !again {
+		p.keys[e.Key] = len(p.ledger)
 	}
 	p.ledger = append(p.ledger, s.within(line, "call", o.Call))
 	return nil

@@ -182,12 +182,12 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 			return e.finish(ctx, *a, Unknown, "")
 		}
 		made, sent, err := look.Sent(ctx, ef)
+		if outcome, final := ended(err); sent && final {
+			a.Version = began
+			return e.finish(ctx, *a, outcome, made)
+		}
 		if err != nil {
 			return err
-		}
-		if sent {
-			a.Version = began
-			return e.finish(ctx, *a, Done, made)
 		}
 	}
 	able, err := bot.Abilities(ctx, a.Chat)

@@ -142,11 +142,11 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
 	if r.Form == record.Note {
-		return r, []record.File{{Name: "note.txt", Data: []byte(texts[""])}}, nil
+		return r, []record.File{{Name: "note.txt", Data: []byte(texts[""].text)}}, nil
 	}
 	var files []record.File
 	for i := range r.Messages {
-		text, ok := texts[r.Messages[i].ID]
+		k, ok := texts[r.Messages[i].ID]
 		if !ok {
 			return r, nil, fmt.Errorf("record %s: the text of message %d is not kept", id, i+1)
 		}
@@ -154,40 +154,48 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		if i > 0 {
 			name = fmt.Sprintf("message-%d.txt", i+1)
 		}
-		r.Messages[i].File = name
-		files = append(files, record.File{Name: name, Data: []byte(text)})
+		r.Messages[i].File, r.Messages[i].Revision = name, k.revision // an edit may have come after the yes
+		files = append(files, record.File{Name: name, Data: []byte(k.text)})
 	}
 	return r, files, nil
 }
 
 // contentOf opens the texts of a record: those that a prompt keeps, or the one
 // that a hold captured on arrival.
-func (s *Store) contentOf(ctx context.Context, promptID string, r record.Record) (map[chat.MessageID]string, error) {
+func (s *Store) contentOf(ctx context.Context, promptID string, r record.Record) (map[chat.MessageID]kept, error) {
 	if promptID != "" || len(r.Messages) == 0 {
 		return s.texts(ctx, promptID)
 	}
 	text, err := s.Sealed(ctx, "record/"+r.ID)
-	return map[chat.MessageID]string{r.Messages[0].ID: text}, err
+	return map[chat.MessageID]kept{r.Messages[0].ID: {text: text, revision: r.Messages[0].Revision}}, err
+}
+
+// kept is a text that a prompt keeps, and the revision that it is of.
+type kept struct {
+	text     string
+	revision int64
 }
 
 // texts opens what a prompt keeps.
-func (s *Store) texts(ctx context.Context, promptID string) (map[chat.MessageID]string, error) {
-	rows, err := s.query(ctx, "SELECT k.message, p.slot, k.text FROM kept k JOIN prompts p ON p.id = k.prompt WHERE k.prompt = ?", promptID)
+func (s *Store) texts(ctx context.Context, promptID string) (map[chat.MessageID]kept, error) {
+	rows, err := s.query(ctx, "SELECT k.message, k.revision, p.slot, k.text FROM kept k JOIN prompts p ON p.id = k.prompt WHERE k.prompt = ?", promptID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	out := map[chat.MessageID]string{}
+	out := map[chat.MessageID]kept{}
 	for rows.Next() {
 		var m chat.MessageID
+		var k kept
 		var slot uint64
 		var sealed []byte
-		if err := rows.Scan(&m, &slot, &sealed); err != nil {
+		if err := rows.Scan(&m, &k.revision, &slot, &sealed); err != nil {
 			return nil, err
 		}
-		if out[m], err = s.unseal(slot, sealed); err != nil {
+		if k.text, err = s.unseal(slot, sealed); err != nil {
 			return nil, err
 		}
+		out[m] = k
 	}
 	return out, rows.Err()
 }
