@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -98,6 +99,9 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	for _, a := range args {
 		s.total += size(a)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" { // long messages cost collections, not memory
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
+	}
 	s.progress = startProgress(cmd.ErrOrStderr(), s.bar)
 	for _, a := range args {
 		if err := s.path(cmd, a); err != nil {
@@ -175,7 +179,14 @@ type piece struct {
 const (
 	pieceMessages = 256
 	pieceBytes    = 256 << 10
+	flying        = 16 // MiB of messages on their way at any time
+	memory        = 128 << 20
 )
+
+// weight is how many MiB a piece stands for.
+func (p *piece) weight() int { return 1 + min(p.bytes>>20, flying-1) }
+
+var errStopped = errors.New("stopped before the end: the report is not complete")
 
 // messages scans in several workers and reports in the order of the input.
 func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message, error]) error {
@@ -184,6 +195,7 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 	workers := runtime.GOMAXPROCS(0)
 	todo := make(chan *piece, workers)
 	order := make(chan *piece, 2*workers)
+	room := make(chan struct{}, flying)
 	for range workers {
 		go func() {
 			for p := range todo {
@@ -196,6 +208,13 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 		defer close(order)
 		defer close(todo)
 		split(messages, func(p *piece) bool {
+			for range p.weight() {
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return false
+				}
+			}
 			select {
 			case order <- p:
 			case <-ctx.Done():
@@ -208,14 +227,17 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 	for {
 		select {
 		case <-ctx.Done(): // the input may be a terminal where nobody types on
-			return ctx.Err()
+			return errStopped
 		case p, more := <-order:
 			if !more {
-				return ctx.Err()
+				return nil
 			}
 			<-p.done
 			if err := s.report(ctx, p); err != nil {
 				return err
+			}
+			for range p.weight() {
+				<-room
 			}
 		}
 	}
@@ -256,8 +278,8 @@ func (p *piece) scan(ctx context.Context, set scanner) {
 }
 
 func (s *scan) report(ctx context.Context, p *piece) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return errStopped
 	}
 	for i, m := range p.messages {
 		if err := p.errs[i]; err != nil {

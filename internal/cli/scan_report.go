@@ -225,7 +225,9 @@ func (r *textReport) message(m exports.Message, found []rules.Finding) error {
 var severityMark = map[rules.Severity]string{rules.Serious: "◆", rules.Caution: "▲", rules.Note: "○"}
 
 func (r *textReport) end() error {
-	if r.flagged == 0 {
+	if r.messages == 0 {
+		fmt.Fprintln(r.w, "No messages were read.")
+	} else if r.flagged == 0 {
 		fmt.Fprintf(r.w, "%s read. Nothing was found.\n", count(r.messages, "message"))
 	} else {
 		fmt.Fprintf(r.w, "\n%s read, something found in %d:\n", count(r.messages, "message"), r.flagged)

@@ -96,7 +96,7 @@ var Formats = []Format{Auto, JSONL, Text, WhatsApp, Slack, Discord, Teams, Signa
 
 // Bounds on one thing that is held in memory.
 const (
-	maxText = 8 << 20  // one line, one message, one JSON value
+	maxText = 4 << 20  // one line, one message, one JSON value
 	sniffed = 64 << 10 // what is looked at to tell the format
 )
 

@@ -79,6 +79,8 @@ func openFolder(name string, count func(int), out *sink) *tree {
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
 			out.gap(p, "a link in a folder is not followed")
+		case !d.IsDir() && !d.Type().IsRegular():
+			out.gap(p, "it is no file, but a device or a pipe: it was not read")
 		case d.Type().IsRegular():
 			rel, err := filepath.Rel(name, p)
 			if err != nil {

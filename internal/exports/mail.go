@@ -129,8 +129,10 @@ func parts(mr *mail.Reader, m *Message) (plain, rich, why string) {
 				m.Files = append(m.Files, firstOf(kind, "a file"))
 				continue
 			}
-			text, err := io.ReadAll(io.LimitReader(p.Body, maxText))
-			if err != nil {
+			text, err := io.ReadAll(io.LimitReader(p.Body, maxText+1))
+			if len(text) > maxText {
+				text, why = text[:maxText], "its text is longer than 4 MiB: only the beginning was read"
+			} else if err != nil {
 				why = "a part of it is broken: what stands after it was not read"
 			}
 			if kind == "text/html" {

@@ -42,7 +42,7 @@ func decoded(r io.Reader) *bufio.Reader {
 
 func (s *source) place() string { return fmt.Sprintf("%s:%d", s.name, s.line) }
 
-var errLong = errors.New("the line is longer than 8 MiB and was not read")
+var errLong = errors.New("the line is longer than 4 MiB and was not read")
 
 // next gives the next line without its end. A line that is too long is read
 // past and answered with errLong; the end of the input with io.EOF.

@@ -31,7 +31,7 @@ func (s *source) walk(out *sink) *walker {
 var (
 	errStopped = errors.New("nobody listens any more")
 	errShape   = errors.New("another kind of JSON value was expected")
-	errLarge   = errors.New("a value here is larger than 8 MiB and was not read")
+	errLarge   = errors.New("a value here is larger than 4 MiB and was not read")
 )
 
 // run calls f and reports what kept it from the end of the document.

@@ -82,7 +82,8 @@ type whatsappReader struct {
 	brackets         bool
 	open             bool
 	now              Message
-	text             strings.Builder
+	first            string          // of the message's lines
+	text             strings.Builder // all of them, once there is a second
 	absent           map[string]int
 	missing, omitted int
 }
@@ -125,11 +126,11 @@ func (w *whatsappReader) take(line string) {
 	}
 	if !spoken || utf8.RuneCountInString(sender) > 200 || phraseKind(sender) != "" {
 		w.now.Kind = System
-		w.text.WriteString(rest)
+		w.first = rest
 		return
 	}
 	w.now.Sender = strings.Trim(sender, marks+spaces+"~")
-	w.text.WriteString(text)
+	w.first = text
 }
 
 func (w *whatsappReader) begin(at time.Time) {
@@ -147,14 +148,17 @@ func (w *whatsappReader) goOn(line string) {
 		w.out.send(Message{ID: w.s.place(), Chat: w.s.chat, Kind: Said, Text: line, File: w.s.name, Line: w.s.line})
 		return
 	}
-	if w.text.Len()+len(line) > maxText {
+	if len(w.first)+w.text.Len()+len(line) > maxText {
 		sender, at := w.now.Sender, w.now.At
 		w.flush()
 		w.begin(at)
 		w.now.Sender = sender
-		w.broken("the message is longer than 8 MiB; it was read in parts")
-		w.text.WriteString(line)
+		w.broken("the message is longer than 4 MiB; it was read in parts")
+		w.first = line
 		return
+	}
+	if w.text.Len() == 0 {
+		w.text.WriteString(w.first)
 	}
 	w.text.WriteByte('\n')
 	w.text.WriteString(line)
@@ -166,8 +170,11 @@ func (w *whatsappReader) flush() {
 		return
 	}
 	m := w.now
-	m.Text = w.text.String()
-	w.text = strings.Builder{}
+	m.Text = w.first
+	if w.text.Len() > 0 {
+		m.Text = w.text.String()
+		w.text = strings.Builder{}
+	}
 	w.open = false
 	if classify(&m) {
 		w.omitted++
