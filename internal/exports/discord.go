@@ -180,12 +180,32 @@ func (s *source) discordOwn(out *sink, chat string) {
 	})
 }
 
+// bounded ends a stream where one record of it is too large to be held.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLong
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 func (s *source) discordCSV(out *sink, chat string) {
-	r := csv.NewReader(s.r)
+	in := &bounded{r: s.r}
+	r := csv.NewReader(in)
 	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
+	line := 1
 	for !out.stopped {
+		in.left = maxText
 		row, err := r.Read()
-		line, _ := r.FieldPos(0)
+		if len(row) > 0 {
+			line, _ = r.FieldPos(0)
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return

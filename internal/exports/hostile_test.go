@@ -290,6 +290,19 @@ func FuzzMbox(f *testing.F)       { fuzz(f, exports.Mbox) }
 func FuzzEML(f *testing.F)        { fuzz(f, exports.EML) }
 func FuzzHTML(f *testing.F)       { fuzz(f, exports.HTML) }
 
+// FuzzDataPackage gives the reader of tables everything.
+func FuzzDataPackage(f *testing.F) {
+	f.Add([]byte("ID,Timestamp,Contents,Attachments\n1,2026-11-24 02:14:00,\"two\npumps\",\n2\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		z := packed(t, []txtar.File{{Name: "messages/index.json", Data: []byte(`{"1":"a"}`)}, {Name: "messages/c1/messages.csv", Data: data}})
+		for m, err := range exports.Read("x.zip", bytes.NewReader(z), exports.Auto) {
+			if err == nil && m.Place() == "" {
+				t.Fatal("a message without a place")
+			}
+		}
+	})
+}
+
 // FuzzArchive gives the archive reader everything.
 func FuzzArchive(f *testing.F) {
 	f.Add(packed(f, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}}))
@@ -328,6 +341,20 @@ func TestABrokenValueInJSONDoesNotKeepFromTheNext(t *testing.T) {
 	}
 }
 
+// A table with a quote that never ends is not held in memory for ever.
+func TestAnEndlessFieldOfATableIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.zip")
+	csv := "ID,Timestamp,Contents\n1,2026-11-24 02:14:00,two pumps\n2,2026-11-24 02:15:00,\"" + strings.Repeat("x\n", 5<<20)
+	data := packed(t, []txtar.File{{Name: "messages/index.json", Data: []byte(`{}`)}, {Name: "messages/c1/messages.csv", Data: []byte(csv + string(deflated(t, 1<<10)))}})
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := told(path, exports.Auto)
+	if !strings.Contains(got, "two pumps") || !strings.Contains(got, "broken ") {
+		t.Errorf("%.300s", got)
+	}
+}
+
 func TestUTF16IsRead(t *testing.T) {
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
 		var b bytes.Buffer
@@ -346,5 +373,35 @@ func TestAnArchiveOnAStream(t *testing.T) {
 	data := packed(t, []txtar.File{{Name: "_chat.txt", Data: []byte(small)}})
 	if got := texts(string(data)); len(got) != 3 {
 		t.Errorf("%d messages, want 3", len(got))
+	}
+}
+
+// Twice the input may cost about twice the time: patterns that make careless
+// readers slow, in every format. The bounds leave room for a busy machine.
+func TestHostileTextCostsNoMoreThanItsLength(t *testing.T) {
+	patterns := []string{
+		"24/11/2026, 02:14 - A: ", "[24/11/2026, 02:14:33] A: \u200e", "\u200e", ": ", "<attached: ", "\n", "<", "&amp;", "<p>", "<@U1|", "[", "{\"a\":", "\\", "\"", "From a 00:00:00\nA:",
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\n", ">From \n", "1/1/1, 1:1", "a,\"", "{\"text\":\"x\"}\n", "{\"messages\":[", "{\"ts\":\"1\",\"attachments\":[{\"text\":\"a\"}]},",
+	}
+	for _, as := range exports.Formats {
+		for _, p := range patterns {
+			took := func(size int) time.Duration {
+				text, best := strings.Repeat(p, size/len(p)), time.Hour
+				if as == exports.Slack || as == exports.Telegram || as == exports.Discord || as == exports.Matrix || as == exports.Teams {
+					text = "[" + text
+				}
+				for range 3 {
+					start := time.Now()
+					for range exports.Read("x", strings.NewReader(text), as) {
+					}
+					best = min(best, time.Since(start))
+				}
+				return best
+			}
+			one, two := took(64<<10), took(128<<10)
+			if one > time.Second || two > 6*one+50*time.Millisecond {
+				t.Errorf("%s, %q: 64 KiB take %s, 128 KiB %s", as, p, one, two)
+			}
+		}
 	}
 }

@@ -218,14 +218,10 @@ func (m slackMessage) message(names slackNames) (Message, bool) {
 	default:
 		out.Kind = System
 	}
-	var b strings.Builder
-	b.WriteString(slackText(m.Text, names))
-	add := func(s string) {
-		if s = slackText(s, names); s != "" && !strings.Contains(b.String(), s) {
-			if b.Len() > 0 {
-				b.WriteByte('\n')
-			}
-			b.WriteString(s)
+	lines := []string{slackText(m.Text, names)}
+	add := func(s string) { // apps repeat themselves: what stands there is not added
+		if s = slackText(s, names); s != lines[0] && s != lines[len(lines)-1] {
+			lines = append(lines, s)
 		}
 	}
 	if m.Text == "" {
@@ -246,7 +242,7 @@ func (m slackMessage) message(names slackNames) (Message, bool) {
 		}
 		add(firstOf(f.Title, f.Name))
 	}
-	out.Text = b.String()
+	out.Text = joined(lines)
 	return out, true
 }
 
