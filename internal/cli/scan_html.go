@@ -245,7 +245,7 @@ type cameRow struct{ At, Chat, What string }
 
 func (r *htmlReport) page(now time.Time) page {
 	p := page{Style: template.CSS(console.Style()), Made: now.Format("2 January 2006, 15:04"), Messages: r.messages, Files: r.files,
-		Chats: len(r.chats), Read: fmt.Sprintf("%.1f MB", float64(r.scan.read.Load())/1e6), Total: r.total, Serious: r.bySeverity[rules.Serious],
+		Chats: len(r.chats), Read: volume(r.scan.read.Load()), Total: r.total, Serious: r.bySeverity[rules.Serious],
 		Caution: r.bySeverity[rules.Caution], Note: r.bySeverity[rules.Note], Named: r.people.show, CameMore: r.cameMore,
 		Gaps: r.gaps, Unread: r.unread, Rules: len(r.scan.list), Fingerprint: fingerprint(r.scan.list)}
 	p.Title = "What is already in " + count(p.Chats, "chat")
@@ -273,6 +273,14 @@ func (r *htmlReport) page(now time.Time) page {
 		p.GoneRows = r.old.gone(linesMost)
 	}
 	return p
+}
+
+// volume says how much was read.
+func volume(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%.1f KB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // fingerprint tells sets of rules apart.

@@ -131,7 +131,7 @@ func TestScanTakesFoldersAndSaysWhatItLeftClosed(t *testing.T) {
 	put(t, dir, "sub/hall.jpg", "\xff\xd8")
 	put(t, dir, "notes.txt", "call me on 07700 900123\n")
 	out, errs, code := runScan(t, "", "--format", "jsonl", dir)
-	if code != 2 || !strings.Contains(errs, "North.txt:7:") || !strings.Contains(errs, "1 pictures were not looked into") {
+	if code != 2 || !strings.Contains(errs, "North.txt:7:") || !strings.Contains(errs, "1 picture was not looked into") {
 		t.Errorf("exit code %d, said: %s", code, errs)
 	}
 	if n := strings.Count(out, "\n"); n != 10 {

@@ -126,6 +126,14 @@ func ReadFile(name string, as Format, count func(int)) iter.Seq2[Message, error]
 	}
 }
 
+// many says "1 picture was" and "2 pictures were".
+func many(n int, what string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s was", what)
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
+}
+
 // sink takes what a reader finds, and remembers that nobody listens any more.
 type sink struct {
 	yield   func(Message, error) bool

@@ -1,7 +1,6 @@
 package exports
 
 import (
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -151,7 +150,7 @@ func (t *tree) each(as Format, out *sink) {
 			continue
 		}
 		if as == WhatsApp && !strings.EqualFold(path.Ext(name), ".txt") && !strings.EqualFold(path.Ext(name), ".zip") {
-			left["other files"]++
+			left["other file"]++
 			continue
 		}
 		t.file(e, as, left, out)
@@ -178,7 +177,7 @@ func (t *tree) file(e entry, as Format, left map[string]int, out *sink) {
 		_, err := s.r.Peek(1)
 		out.broken(place, "it cannot be unpacked: "+reason(err))
 	case sniff(head) == unreadable:
-		left["other files"]++
+		left["other file"]++
 	default:
 		s.read(as, out)
 	}
@@ -209,7 +208,7 @@ func (t *tree) say(left map[string]int, out *sink) {
 	}
 	slices.Sort(kinds)
 	for _, k := range kinds {
-		out.gap(t.name, fmt.Sprintf("%d %s were not looked into", left[k], k))
+		out.gap(t.name, many(left[k], k)+" not looked into")
 	}
 }
 
@@ -217,13 +216,13 @@ func (t *tree) say(left map[string]int, out *sink) {
 func mediaKind(name string) string {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".bmp", ".tif", ".tiff", ".svg", ".was":
-		return "pictures"
+		return "picture"
 	case ".opus", ".ogg", ".oga", ".m4a", ".mp3", ".aac", ".amr", ".wav":
-		return "sounds"
+		return "sound"
 	case ".mp4", ".mov", ".3gp", ".webm", ".avi", ".mkv":
-		return "films"
+		return "film"
 	case ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".rtf":
-		return "documents"
+		return "document"
 	}
 	return ""
 }

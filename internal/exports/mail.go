@@ -103,7 +103,7 @@ func (s *source) mail(out *sink, r io.Reader, place string, line int) {
 		out.broken(place, why)
 	}
 	if len(m.Files) > 0 {
-		out.gap(place, fmt.Sprintf("%d attached files were not looked into", len(m.Files)))
+		out.gap(place, many(len(m.Files), "attached file")+" not looked into")
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *source) matrix(out *sink) {
 		})
 	})
 	if sealed > 0 {
-		out.gap(s.name, fmt.Sprintf("%d messages could not be decrypted by whoever exported them", sealed))
+		out.gap(s.name, many(sealed, "message")+" still encrypted when it was exported")
 	}
 }
 

@@ -3,7 +3,6 @@ package exports
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -89,7 +88,7 @@ func (s *source) signal(out *sink) {
 		}
 	})
 	if n := r.kinds["view once"]; n > 0 {
-		out.gap(s.name, fmt.Sprintf("%d messages to be seen once are not in the export", n))
+		out.gap(s.name, many(n, "view-once message")+" left out of the export")
 	}
 }
 

@@ -2,7 +2,6 @@ package exports
 
 import (
 	"encoding/json"
-	"fmt"
 	"html"
 	"io"
 	"path"
@@ -118,7 +117,7 @@ func (t *tree) slack(root string, out *sink) {
 		done()
 	}
 	if other > 0 {
-		out.gap(t.name, fmt.Sprintf("%d other files were not looked into", other))
+		out.gap(t.name, many(other, "other file")+" not looked into")
 	}
 	if files == 0 {
 		out.broken(t.name, "the export holds no messages")

@@ -3,7 +3,6 @@ package exports
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -33,10 +32,10 @@ func (s *source) whatsapp(out *sink) {
 	s.lines(out, func(line []byte) { w.take(string(line)) })
 	w.flush()
 	if w.missing > 0 {
-		out.gap(s.name, fmt.Sprintf("%d files are named that the export does not hold", w.missing))
+		out.gap(s.name, many(w.missing, "file")+" named that the export does not hold")
 	}
 	if w.omitted > 0 {
-		out.gap(s.name, fmt.Sprintf("%d pictures, sounds and files were left out of the export", w.omitted))
+		out.gap(s.name, many(w.omitted, "picture, sound or other file")+" left out of the export")
 	}
 }
 
