@@ -144,8 +144,14 @@ func (e *Engine) deletable(ctx context.Context, id chat.ID) func(time.Duration) 
 // dispose begins the runs that are due, moves on those that are under way, and
 // says when the next one is due.
 func (e *Engine) dispose(ctx context.Context) (next time.Time, err error) {
+	if len(e.o.Schedules) == 0 {
+		return next, nil
+	}
 	e.disposal.Lock()
 	defer e.disposal.Unlock()
+	if err := e.moveAllOn(ctx); err != nil {
+		return next, err
+	}
 	for _, s := range e.o.Schedules {
 		slot, err := e.beginDue(ctx, s)
 		if err != nil {
@@ -155,19 +161,39 @@ func (e *Engine) dispose(ctx context.Context) (next time.Time, err error) {
 			next = slot
 		}
 	}
-	if len(e.o.Schedules) == 0 {
-		return next, nil
-	}
+	return next, e.moveAllOn(ctx)
+}
+
+func (e *Engine) moveAllOn(ctx context.Context) error {
 	runs, err := e.o.Store.Runs(ctx, "", retention.Planned, retention.Underway)
 	if err != nil {
-		return next, err
+		return err
 	}
 	for _, r := range runs {
 		if err := e.moveOn(ctx, r); err != nil {
-			return next, fmt.Errorf("run %s: %w", r.Ref(), err)
+			return fmt.Errorf("run %s: %w", r.Ref(), err)
 		}
 	}
-	return next, nil
+	return nil
+}
+
+// makeWay reports whether a new run of a schedule may be planned. One that is
+// under way is waited for; one that was never begun gives way to it: both
+// would plan the same messages.
+func (e *Engine) makeWay(ctx context.Context, schedule string) (bool, error) {
+	runs, err := e.o.Store.Runs(ctx, schedule, retention.Planned, retention.Underway)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range runs {
+		if r.State == retention.Underway {
+			return false, nil
+		}
+		if err := e.endRun(ctx, r, retention.Stopped, "it was not begun before the next run came due", RunAct{}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // beginDue stores the runs of a schedule that have come due: one for each
@@ -185,6 +211,9 @@ func (e *Engine) beginDue(ctx context.Context, s retention.Schedule) (next time.
 		}
 	}
 	if due := s.When.Due(last, now); len(due) > 0 {
+		if free, err := e.makeWay(ctx, s.ID); err != nil || !free {
+			return next, err // the end of the run that is under way wakes the clock
+		}
 		var runs []Run
 		for _, d := range due {
 			r := Run{Schedule: s.ID, Date: d.Date, Slot: d.Slot, State: retention.MadeGood, MadeGood: d.By}
@@ -199,6 +228,7 @@ func (e *Engine) beginDue(ctx context.Context, s retention.Schedule) (next time.
 		if err := e.o.Store.BeginRuns(ctx, now, s.ID, last, runs); err != nil {
 			return next, err
 		}
+		nudge(e.tick)
 	}
 	_, next, _ = s.When.Next(last)
 	return next, nil
@@ -443,5 +473,6 @@ func (e *Engine) endRun(ctx context.Context, r Run, to retention.State, why stri
 		return err
 	}
 	failpoint.Hit("run.ended")
+	nudge(e.tick)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chaperone/internal/chat"
+	"chaperone/internal/failpoint"
 	"chaperone/internal/hold"
 	"chaperone/internal/policy"
 	"chaperone/internal/record"
@@ -83,6 +84,7 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 	if err := e.o.Store.PlaceHold(ctx, h); err != nil {
 		return h, hold.Report{}, err
 	}
+	failpoint.Hit("hold.stored")
 	r, err := e.awaitHold(ctx, h)
 	return h, r, err
 }
@@ -124,6 +126,7 @@ func (e *Engine) ReleaseHold(ctx context.Context, id, by, why string) (hold.Hold
 	if err := e.o.Store.ReleaseHold(ctx, h); err != nil {
 		return h, err
 	}
+	failpoint.Hit("hold.released")
 	e.passRooms()
 	return h, e.regard(ctx)
 }

@@ -26,6 +26,11 @@ func (e *Engine) RunNow(ctx context.Context, by, schedule string) (Run, error) {
 	if r, err := e.run(ctx, schedule, today); err == nil {
 		return r, fmt.Errorf("the run of %s is there already (%s); a date has one run", today, r.State)
 	}
+	if free, err := e.makeWay(ctx, schedule); err != nil {
+		return Run{}, err
+	} else if !free {
+		return Run{}, errors.New("another run of this schedule is under way: wait for its end, or stop it")
+	}
 	r, err := e.planned(ctx, s, today, now, now)
 	if err != nil {
 		return r, err
