@@ -112,6 +112,9 @@ type Runs interface {
 	// SaveRun stores what became of a run; with a name in by, as that
 	// person's act.
 	SaveRun(ctx context.Context, now time.Time, r Run, a RunAct) error
+	// Configure writes down which schedules are other than they were when the
+	// program last ran; settings holds a digest of each.
+	Configure(ctx context.Context, now time.Time, settings map[string]string) error
 	// Runs lists runs, the newest first; those in a state, where one is named.
 	Runs(ctx context.Context, schedule string, states ...retention.State) ([]Run, error)
 }
@@ -395,6 +398,13 @@ func (e *Engine) begin(ctx context.Context) error {
 		return err
 	}
 	if err := e.restartClock(ctx); err != nil {
+		return err
+	}
+	settings := map[string]string{}
+	for _, s := range e.o.Schedules {
+		settings[s.ID] = retention.Plan{Schedule: s}.Digest() // of nothing but its settings
+	}
+	if err := e.o.Store.Configure(ctx, e.o.Now(), settings); err != nil {
 		return err
 	}
 	return e.o.Store.Erase(ctx, e.o.Now())

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,7 +79,7 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 	if h.ID == "" {
 		h.ID = e.o.NewID(h.Placed)
 	}
-	if err := h.Check(); err != nil {
+	if err := errors.Join(h.Check(), noPeople(h.Scope)); err != nil {
 		return h, hold.Report{}, err
 	}
 	if err := e.o.Store.PlaceHold(ctx, h); err != nil {
@@ -87,6 +88,15 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 	failpoint.Hit("hold.stored")
 	r, err := e.awaitHold(ctx, h)
 	return h, r, err
+}
+
+// noPeople refuses a scope of people: until members are matched to people of
+// the directory it would cover nothing, and look as if it did.
+func noPeople(s hold.Scope) error {
+	if len(s.People) > 0 {
+		return errors.New("a person of the directory cannot be held yet: name their members, as account/member, or their chats")
+	}
+	return nil
 }
 
 // awaitHold returns when nothing is under way any more that a stored hold
@@ -136,6 +146,9 @@ func (e *Engine) ReleaseHold(ctx context.Context, id, by, why string) (hold.Hold
 func (e *Engine) RescopeHold(ctx context.Context, id string, to hold.Scope, by, why string) (hold.Hold, hold.Report, error) {
 	old, err := e.hold(ctx, id)
 	if err != nil {
+		return old, hold.Report{}, err
+	}
+	if err := noPeople(to); err != nil {
 		return old, hold.Report{}, err
 	}
 	now := e.o.Now().UTC()

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"chaperone/internal/hold"
 )
 
 // How long things are kept where nothing longer is decided.
@@ -47,39 +49,77 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if err := s.forgetPrompts(ctx, now.Add(-keepDecisions)); err != nil {
+	return s.forgetRows(ctx, now)
+}
+
+// forgetRows lets rows go whose time has passed, but for findings and prompts
+// about what a hold covers. Where the holds cannot be read, all of those stay.
+func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
+	if err := s.write.do(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received, state FROM events ORDER BY seq LIMIT ?2) WHERE received < ?1 AND state = 1)",
+			millis(now.Add(-keepEvents)), atATime)
+	}); err != nil {
 		return err
 	}
-	for _, old := range []struct {
-		query string
-		until time.Time
-	}{
-		{"DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received, state FROM events ORDER BY seq LIMIT ?2) WHERE received < ?1 AND state = 1)", now.Add(-keepEvents)},
-		{"DELETE FROM decisions WHERE n IN (SELECT n FROM decisions WHERE decided < ?1 LIMIT ?2)", now.Add(-keepDecisions)},
+	return s.write.do(ctx, func(t *tx) error {
+		all, chats, members := heldNames(t.inForce(now), now)
+		if all {
+			return nil
+		}
+		if err := t.forgetPrompts(now.Add(-keepDecisions), chats, members); err != nil {
+			return err
+		}
+		return t.exec(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
+			LEFT JOIN messages m ON m.chat = d.chat AND m.id = d.message
+			WHERE d.decided < ?1 AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?3))
+			AND c.account || '/' || coalesce(m.member, '') NOT IN (SELECT value FROM json_each(?4)) LIMIT ?2)`,
+			millis(now.Add(-keepDecisions)), atATime, chats, members)
+	})
+}
+
+// forgetPrompts lets prompts go that ended before a time, with all that is
+// kept of them.
+func (t *tx) forgetPrompts(until time.Time, chats, members string) error {
+	const ended = `SELECT p.id FROM prompts p JOIN chats c ON c.n = p.chat
+		WHERE p.waiting = 0 AND p.busy = 0 AND p.slot = 0 AND p.body ->> 'Closed' < ?1
+		AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?3))
+		AND c.account || '/' || p.member NOT IN (SELECT value FROM json_each(?4)) ORDER BY p.id LIMIT ?2`
+	for _, query := range []string{
+		"DELETE FROM prompt_messages WHERE prompt IN (" + ended + ")",
+		"DELETE FROM kept WHERE prompt IN (" + ended + ")",
+		"DELETE FROM prompts WHERE id IN (" + ended + ")",
 	} {
-		if err := s.write.do(ctx, func(t *tx) error { return t.exec(old.query, millis(old.until), atATime) }); err != nil {
+		if err := t.exec(query, until.UTC().Format(time.RFC3339), atATime, chats, members); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// forgetPrompts lets prompts go that ended before a time, with all that is
-// kept of them.
-func (s *Store) forgetPrompts(ctx context.Context, until time.Time) error {
-	return s.write.do(ctx, func(t *tx) error {
-		const ended = `SELECT id FROM prompts WHERE waiting = 0 AND busy = 0 AND slot = 0 AND body ->> 'Closed' < ?1 ORDER BY id LIMIT ?2`
-		for _, query := range []string{
-			"DELETE FROM prompt_messages WHERE prompt IN (" + ended + ")",
-			"DELETE FROM kept WHERE prompt IN (" + ended + ")",
-			"DELETE FROM prompts WHERE id IN (" + ended + ")",
-		} {
-			if err := t.exec(query, until.UTC().Format(time.RFC3339), atATime); err != nil {
-				return err
-			}
+// heldNames lists the chats and members that holds in force cover, as
+// account/id, for json_each. all is true where everything is covered, or where
+// that cannot be known.
+func heldNames(set hold.Set, now time.Time) (all bool, chats, members string) {
+	holds, err := set.All()
+	if err != nil {
+		return true, "", ""
+	}
+	var c, m []string
+	for _, h := range holds {
+		if !h.Active(now) {
+			continue
 		}
-		return nil
-	})
+		if h.Scope.All || h.Scope.Empty() || len(h.Scope.People) > 0 { // nobody is matched to a person yet
+			return true, "", ""
+		}
+		for _, id := range h.Scope.Chats {
+			c = append(c, id.String())
+		}
+		for _, id := range h.Scope.Members {
+			m = append(m, string(id.Account)+"/"+string(id.ID))
+		}
+	}
+	return false, list(c), list(m)
 }
 
 // wanted lists the numbers of all keys that something still needs.

@@ -10,10 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"chaperone/internal/audit"
+	"chaperone/internal/chat"
 	"chaperone/internal/clock"
+	"chaperone/internal/engine"
 	"chaperone/internal/hold"
 	"chaperone/internal/hold/holdtest"
+	"chaperone/internal/retention"
+	"chaperone/rules"
 )
 
 // ledger plays holdtest's games on the store: each method is one transaction
@@ -185,5 +191,75 @@ func TestUnreadableHoldsHold(t *testing.T) {
 	want := hold.Fence{ID: "f1", Message: "m1", Subject: hold.Subject{Chat: room, Member: "sam"}}
 	if _, err := l.Start(t.Context(), want, noon, time.Second); err == nil {
 		t.Error("a fence was opened although the holds cannot be read")
+	}
+}
+
+// Findings are forgotten after ninety days, but not about what a hold covers;
+// and after its release they are.
+func TestWhatAHoldCoversIsNotForgotten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
+	other := chat.ID{Account: "practice", Local: "rest-centre-team"}
+	for id, members := range map[chat.ID][]chat.MemberID{room: {"tom"}, other: {"sam", "priya"}} {
+		for _, m := range members {
+			if err := s.Settle(t.Context(), engine.Settlement{Chat: id, Now: noon, Messages: []engine.Message{{
+				ID: chat.MessageID("m-" + m), Member: m, At: noon, Label: "prompted", Class: engine.Flagged,
+				Findings: []rules.Finding{{Rule: "uk-nhs", Category: "uk_nhs", Mask: "NHS number, ending 43"}},
+			}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h := sample("h1")
+	h.Scope = hold.Scope{Chats: []chat.ID{room}, Members: []hold.Member{{Account: "practice", ID: "sam"}}}
+	if err := s.PlaceHold(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	left := func(now time.Time) (out []string) {
+		if err := s.Erase(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.read.QueryContext(t.Context(), "SELECT message FROM decisions ORDER BY message")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err = collect(rows, func(v *string) []any { return []any{v} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	later := noon.Add(91 * 24 * time.Hour)
+	if diff := cmp.Diff([]string{"m-sam", "m-tom"}, left(later)); diff != "" {
+		t.Errorf("under a hold (-want +left):\n%s", diff)
+	}
+	h, err := h.Release("Nasreen Malik", "ended", later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ReleaseHold(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(later.Add(time.Minute)); len(got) != 0 {
+		t.Errorf("after the release %v are left", got)
+	}
+}
+
+// A date has one run, whoever begins it.
+func TestADateHasOneRun(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
+	d := clock.Date{Year: 2026, Month: 11, Day: 23}
+	run := engine.Run{Schedule: "keep", Date: d, State: retention.Planned, Slot: noon}
+	if err := s.BeginRuns(t.Context(), noon, "keep", d, []engine.Run{run}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.BeginRuns(t.Context(), noon, "keep", d.Add(1), []engine.Run{{Schedule: "keep", Date: d.Add(1), State: retention.Planned, Slot: noon}, run}); err == nil {
+		t.Error("a second run of the date was stored")
+	}
+	all, err := s.Runs(t.Context(), "keep")
+	if err != nil || len(all) != 1 {
+		t.Errorf("there are %d runs (%v), want 1: the transaction failed whole", len(all), err)
+	}
+	if last, err := s.LastRun(t.Context(), "keep"); err != nil || last != d {
+		t.Errorf("the last date is %v (%v), want %v", last, err, d)
 	}
 }

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,7 +21,7 @@ import (
 func (s *Store) LastRun(ctx context.Context, schedule string) (clock.Date, error) {
 	var last string
 	err := s.read.QueryRowContext(ctx, "SELECT last FROM schedules WHERE id = ?", schedule).Scan(&last)
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || (err == nil && last == "") {
 		return clock.Date{}, nil
 	} else if err != nil {
 		return clock.Date{}, err
@@ -268,3 +270,51 @@ func (t *tx) undo(now time.Time, a engine.Action) error {
 }
 
 var _ engine.Store = (*Store)(nil)
+
+// Configure implements engine.Runs.
+func (s *Store) Configure(ctx context.Context, now time.Time, settings map[string]string) error {
+	was, err := s.settings(ctx)
+	if err != nil {
+		return err
+	}
+	for id := range was {
+		if _, still := settings[id]; !still {
+			settings[id] = ""
+		}
+	}
+	return s.write.do(ctx, func(t *tx) error {
+		for _, id := range slices.Sorted(maps.Keys(settings)) {
+			if was[id] == settings[id] {
+				continue
+			}
+			if err := t.exec("INSERT INTO schedules (id, last, setting) VALUES (?, '', ?) ON CONFLICT (id) DO UPDATE SET setting = excluded.setting", id, settings[id]); err != nil {
+				return err
+			}
+			if err := t.log(now, act{
+				by: "chaperone:configuration", right: "file:configuration", act: audit.Configure, of: audit.OfSetting,
+				what: []string{"schedule", id}, before: cmp.Or(was[id], "none"), after: cmp.Or(settings[id], "none"), ref: "schedule:" + id,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settings gives the digest of each schedule as it last was.
+func (s *Store) settings(ctx context.Context) (map[string]string, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT id, setting FROM schedules")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]string{}
+	for rows.Next() {
+		var id, setting string
+		if err := rows.Scan(&id, &setting); err != nil {
+			return nil, err
+		}
+		out[id] = setting
+	}
+	return out, rows.Err()
+}
