@@ -18,6 +18,7 @@ import (
 	"chaperone/internal/engine"
 	"chaperone/internal/hold"
 	"chaperone/internal/hold/holdtest"
+	"chaperone/internal/record"
 	"chaperone/internal/retention"
 	"chaperone/rules"
 )
@@ -266,4 +267,86 @@ func TestADateHasOneRun(t *testing.T) {
 	if last, err := s.LastRun(t.Context(), "keep"); err != nil || last != d {
 		t.Errorf("the last date is %v (%v), want %v", last, err, d)
 	}
+}
+
+// The text that a hold captured goes with its key once it is filed, and the
+// text of an undo after 30 days: no key is left that opens what the files may
+// still hold of them.
+func TestSealedTextsGoWithTheirKeys(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
+	rec := record.Record{ID: "20261123-AAAA", Messages: []record.Message{{ID: "m1"}}, CapturedAt: noon}
+	if err := s.Settle(t.Context(), engine.Settlement{
+		Chat: room, Now: noon,
+		Messages: []engine.Message{{ID: "m2", Member: "sam", At: noon, Label: "clean", Class: engine.Routine}},
+		Arrivals: []engine.Arrival{{Record: rec, Text: "the boats are tied up"}},
+		Actions: []engine.Action{
+			{Key: "file/" + rec.ID, Kind: engine.File, Chat: room, Record: rec.ID, Due: noon},
+			{Key: "dispose/keep/2026-11-23/x/m2", Kind: "delete", Chat: room, Member: "sam", Message: "m2", Due: noon},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, files, err := s.Content(t.Context(), rec.ID); err != nil || len(files) != 1 || string(files[0].Data) != "the boats are tied up" {
+		t.Fatalf("the captured text is %v (%v)", files, err)
+	}
+	due, _, err := s.Due(t.Context(), noon, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slots := map[uint64]bool{}
+	for _, a := range due {
+		if a.Kind == "delete" {
+			a.Undo = "the hall opens at 02:30"
+		}
+		if err := s.Start(t.Context(), noon, &a); err != nil {
+			t.Fatal(err)
+		}
+		for n := range sealedSlots(t, s) {
+			slots[n] = true
+		}
+		f := engine.Finished{Action: a, Now: noon, Outcome: engine.Done}
+		if a.Kind == engine.File {
+			f.Receipt = &record.Receipt{Where: "there", FiledAt: noon}
+		}
+		if err := s.Finish(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := s.Sealed(t.Context(), "undo/dispose/keep/2026-11-23/x/m2"); err != nil || text != "the hall opens at 02:30" {
+		t.Errorf("the text for undo is %q (%v)", text, err)
+	}
+	if err := s.Erase(t.Context(), noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sealedSlots(t, s)); n != 1 {
+		t.Errorf("%d texts are sealed away after the record was filed, want the one for undo", n)
+	}
+	if err := s.Erase(t.Context(), noon.Add(31*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if len(slots) != 2 {
+		t.Fatalf("%d keys were seen, want 2", len(slots))
+	}
+	for n := range slots {
+		if s.ring.has(n) {
+			t.Errorf("key %d is still there after 31 days", n)
+		}
+	}
+}
+
+func sealedSlots(t *testing.T, s *Store) map[uint64]bool {
+	t.Helper()
+	rows, err := s.read.QueryContext(t.Context(), "SELECT slot FROM sealed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := collect(rows, func(n *uint64) []any { return []any{n} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[uint64]bool{}
+	for _, n := range all {
+		out[n] = true
+	}
+	return out
 }
