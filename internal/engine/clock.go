@@ -9,20 +9,28 @@ import (
 	"chaperone/internal/retention"
 )
 
-// eraseEvery is how often what is no longer needed is forgotten.
-const eraseEvery = time.Minute
+const (
+	eraseEvery   = time.Minute            // how often what is no longer needed is forgotten
+	disposeEvery = 100 * time.Millisecond // runs are looked at no oftener
+)
 
 // runClock does what falls due with time.
 func (e *Engine) runClock() {
 	erased := e.o.Now()
+	var disposed, slot time.Time // when runs were last looked at, and when they next come due
 	for e.ctx.Err() == nil {
 		next, err := e.overdue(e.ctx)
 		if err == nil {
 			err = e.look(e.ctx)
 		}
 		if err == nil {
-			var slot time.Time
-			if slot, err = e.dispose(e.ctx); !slot.IsZero() && (next.IsZero() || slot.Before(next)) {
+			if since := time.Since(disposed); since >= disposeEvery {
+				slot, err = e.dispose(e.ctx)
+				disposed = time.Now()
+			} else if len(e.o.Schedules) > 0 { // every end of a deletion wakes us
+				slot = e.o.Now().Add(disposeEvery - since)
+			}
+			if !slot.IsZero() && (next.IsZero() || slot.Before(next)) {
 				next = slot
 			}
 		}
