@@ -103,6 +103,15 @@ func start(t testing.TB, bot *faulty, schedules ...retention.Schedule) *house {
 	return startAs(t, bot, bot, schedules)
 }
 
+// builtin is the real set of rules, compiled once for all tests.
+var builtin = sync.OnceValues(func() (*detect.Set, error) {
+	all, err := rules.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return detect.Compile(all)
+})
+
 // startAs lets the engine see the platform as the given bot.
 func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Schedule) *house {
 	t.Helper()
@@ -115,11 +124,7 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := rules.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := detect.Compile(all)
+	set, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
