@@ -12,14 +12,16 @@ import (
 const (
 	eraseEvery   = time.Minute            // how often what is no longer needed is forgotten
 	disposeEvery = 100 * time.Millisecond // runs are looked at no oftener
+	settleIn     = 30 * time.Second       // after a start, before prompts move up their ladder
 )
 
 // runClock does what falls due with time.
 func (e *Engine) runClock() {
 	erased := e.o.Now()
+	began := time.Now()
 	var disposed, slot time.Time // when runs were last looked at, and when they next come due
 	for e.ctx.Err() == nil {
-		next, err := e.overdue(e.ctx)
+		next, err := e.ladders(time.Since(began))
 		if err == nil {
 			err = e.look(e.ctx)
 		}
@@ -54,6 +56,15 @@ func (e *Engine) runClock() {
 		}
 		t.Stop()
 	}
+}
+
+// ladders moves prompts up their ladder, but not in the first moments after a
+// start: what platforms held back comes then, and it may be the answer.
+func (e *Engine) ladders(since time.Duration) (time.Time, error) {
+	if since < settleIn {
+		return e.o.Now().Add(settleIn - since), nil
+	}
+	return e.overdue(e.ctx)
 }
 
 // overdue moves every prompt up its ladder as far as the clock says.
