@@ -98,10 +98,11 @@ func seed(t *testing.T) uint64 {
 	return seed
 }
 
-// disposes tells the steps that only holds and retention take: those are
+// disposes tells the steps of holds, retention and the clock: those are
 // TestCrashOfDisposals'.
 func disposes(step string) bool {
-	return strings.HasPrefix(step, "hold.") || strings.HasPrefix(step, "run.")
+	kind, _, _ := strings.Cut(step, ".")
+	return kind == "hold" || kind == "run" || kind == "clock"
 }
 
 // anytime is the step that is no step: a kill at any moment.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chaperone/internal/chat"
+	"chaperone/internal/failpoint"
 )
 
 // timekeeper is the watch over our own clock (DESIGN invariant 15).
@@ -40,7 +41,11 @@ func (e *Engine) restartClock(ctx context.Context) error {
 	w.Moving = 0
 	k.watch, k.seen, k.saved = w, time.Now(), time.Now()
 	close(k.ready)
-	e.trouble("clock", w.MayDestroy())
+	is := w.MayDestroy()
+	e.trouble("clock", is)
+	if is != nil {
+		e.o.Log.Error("the clock is not vouched for: nothing is destroyed until it is", "err", is)
+	}
 	return e.o.Store.SetWatch(ctx, now, w, "")
 }
 
@@ -135,7 +140,9 @@ func (e *Engine) MoveClock(ctx context.Context, by string, d time.Duration, move
 		k.watch.Moving = 0
 		return err
 	}
+	failpoint.Hit("clock.declared")
 	err := move()
+	failpoint.Hit("clock.moved")
 	k.watch.Moving = 0
 	if err == nil {
 		k.watch.Watch = k.watch.Declare(d)
