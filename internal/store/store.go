@@ -35,7 +35,10 @@ type Store struct {
 	ring  *ring
 	write *writer
 	read  *sql.DB
-	stmts sync.Map // query to *sql.Stmt: each is prepared once for each connection
+	stmts sync.Map      // query to *sql.Stmt: each is prepared once for each connection
+	quit  chan struct{} // ends what goes on beside the commits
+	idle  sync.WaitGroup
+	once  sync.Once
 }
 
 // Open takes the data folder, creating it where it does not exist. keyFile
@@ -89,6 +92,8 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
+	s.quit = make(chan struct{})
+	s.idle.Go(func() { s.checkpoint(s.quit) })
 	if s.home.fresh {
 		return s.home.made()
 	}
@@ -124,7 +129,7 @@ func (s *Store) openDB(path string) (*sql.DB, error) {
 	}
 	return driver.Open("file:"+filepath.ToSlash(path)+"?vfs=adiantum&_txlock=immediate", func(c *sqlite3.Conn) error {
 		return c.Exec(`PRAGMA hexkey='` + hex.EncodeToString(key) + `';
-			PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+			PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL;
 			PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000`)
 	})
 }
@@ -200,6 +205,10 @@ func (s *Store) ready(ctx context.Context, db *sql.DB) error {
 // Close lets go of the folder. What was stored stays stored.
 func (s *Store) Close() error {
 	var err error
+	if s.quit != nil {
+		s.once.Do(func() { close(s.quit) })
+		s.idle.Wait()
+	}
 	if s.read != nil {
 		s.stmts.Range(func(_, st any) bool {
 			err = errors.Join(err, st.(*sql.Stmt).Close())
