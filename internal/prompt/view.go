@@ -10,6 +10,7 @@ import (
 	"text/template"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -133,8 +134,8 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 	for _, it := range p.Items {
 		out.Messages = append(out.Messages, it.Message)
 		for _, f := range it.Found {
-			if !slices.Contains(out.Found, f.Mask) {
-				out.Found = append(out.Found, f.Mask)
+			if line := capital(f.Mask); !slices.Contains(out.Found, line) {
+				out.Found = append(out.Found, line)
 			}
 		}
 	}
@@ -224,6 +225,12 @@ func (v Viewer) what(p *Prompt) string {
 	default:
 		return strings.Join(kinds[:3], ", ") + " " + v.Texts.What["more"]
 	}
+}
+
+// capital lets a line begin with a capital letter.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // FirstName is the name to greet a member by: the first word of what the
