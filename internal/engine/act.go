@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -183,7 +186,7 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 		}
 		made, sent, err := look.Sent(ctx, ef)
 		if outcome, final := ended(err); sent && final {
-			a.Version = began
+			a.Version, a.View = began, "" // what was shown then may differ from what is now
 			return e.finish(ctx, *a, outcome, made)
 		}
 		if err != nil {
@@ -281,8 +284,21 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 		a.Version = sh.Version
 		sh.Held = covered(e.o.Store.Holds(ctx), a.Chat, a.Member, e.o.Now())
 		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
+		if a.View, err = digest(ef.Prompt); err != nil {
+			return ef, false, err
+		}
+		if ef.Kind == bots.Revise && !a.Started && a.View == sh.View {
+			return ef, false, nil // the member would see no difference
+		}
 	}
 	return ef, true, nil
+}
+
+// digest tells whether two renderings of a prompt look the same.
+func digest(p *bots.Prompt) (string, error) {
+	b, err := json.Marshal(p)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16]), err
 }
 
 // file files an accepted capture.
@@ -347,11 +363,11 @@ func (e *Engine) conclude(ctx context.Context, f Finished) error {
 func (e *Engine) follow(f *Finished, sh *Shown) {
 	switch a := f.Action; bots.Kind(a.Kind) {
 	case bots.Whisper, bots.Revise, bots.Remind:
-		if f.Outcome == Done {
-			if sh.Shown == 0 {
-				sh.Begin(f.Now)
-			}
-			sh.Shown = max(sh.Shown, a.Version)
+		if f.Outcome == Done && sh.Shown == 0 {
+			sh.Begin(f.Now)
+		}
+		if f.Outcome == Done || a.View != "" && a.View == sh.View {
+			sh.Shown, sh.View = max(sh.Shown, a.Version), a.View
 		}
 		if bots.Kind(a.Kind) != bots.Remind {
 			sh.Busy = false

@@ -182,8 +182,9 @@ type Said struct {
 // Shown is a prompt together with what its member has been shown of it.
 type Shown struct {
 	*prompt.Prompt
-	Shown int64 // the version last shown; 0 is never
-	Busy  bool  // an action that will show the current version is unfinished
+	Shown int64  // the version last shown; 0 is never
+	Busy  bool   // an action that will show the current version is unfinished
+	View  string // digest of what was last shown; empty is not known
 }
 
 // Load is what Take returns.
@@ -269,7 +270,8 @@ type Action struct {
 	Due     time.Time
 	Started bool
 	Tries   int
-	Version int64 // of the prompt, as rendered when it was started
+	Version int64  // of the prompt, as rendered when it was started
+	View    string // digest of the prompt, as rendered now
 
 	// Of the attempt under way, not stored with the action.
 	Fence  string // the fence that was opened for it

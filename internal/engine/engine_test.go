@@ -322,3 +322,21 @@ func TestWhatCannotBeScannedIsSetAsideAndTheChatGoesOn(t *testing.T) {
 		})
 	}
 }
+
+func TestAPromptThatLooksTheSameIsNotShownAgain(t *testing.T) {
+	h := start(t, newFaulty())
+	h.post("m1", sensitive)
+	until(t, "it is asked about", func() bool { return h.bot.count(bots.Whisper) == 1 })
+	edit := func(revision int64, text string) {
+		h.bot.events <- chat.Event{Key: fmt.Sprint("e", revision), Kind: chat.Edited, Chat: room, At: time.Now(), Member: "sam", Name: "Sam",
+			Message: "m1", Revision: revision, Text: text}
+	}
+	edit(1, sensitive+" ")
+	edit(2, sensitive+"  ")
+	until(t, "the edits are settled", func() bool { return h.Counts().Settled >= 4 && h.CatchUp(t.Context()) == nil })
+	if n := h.bot.count(bots.Revise); n != 0 {
+		t.Errorf("%d revisions were shown of a prompt that looks the same", n)
+	}
+	edit(3, "see you at the hall")
+	until(t, "it is put right before the member", func() bool { return h.bot.count(bots.Revise) == 1 })
+}

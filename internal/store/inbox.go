@@ -208,7 +208,7 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 			add(&messages, string(p.Event.Message))
 		}
 	}
-	rows, err := s.query(ctx, `SELECT shown, busy, body FROM prompts WHERE chat = ?1 AND id IN (
+	rows, err := s.query(ctx, `SELECT shown, busy, view, body FROM prompts WHERE chat = ?1 AND id IN (
 			SELECT value FROM json_each(?2)
 			UNION SELECT prompt FROM prompt_messages WHERE chat = ?1 AND message IN (SELECT value FROM json_each(?3))
 			UNION SELECT id FROM prompts WHERE chat = ?1 AND waiting = 1 AND member IN (SELECT value FROM json_each(?4)))`,
@@ -256,7 +256,7 @@ func scanPrompts(rows *sql.Rows) ([]engine.Shown, error) {
 	for rows.Next() {
 		var sh engine.Shown
 		var body []byte
-		if err := rows.Scan(&sh.Shown, &sh.Busy, &body); err != nil {
+		if err := rows.Scan(&sh.Shown, &sh.Busy, &sh.View, &body); err != nil {
 			return nil, err
 		}
 		sh.Prompt = &prompt.Prompt{}

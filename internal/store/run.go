@@ -238,7 +238,7 @@ func (s *Store) Outcomes(ctx context.Context, prefix string) (map[string]engine.
 
 // Asked implements engine.Disposals.
 func (s *Store) Asked(ctx context.Context, run string) ([]engine.Shown, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE body ->> 'Run' = ?", run)
+	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, view, body FROM prompts WHERE body ->> 'Run' = ?", run)
 	if err != nil {
 		return nil, err
 	}

@@ -130,10 +130,10 @@ func (t *tx) prompt(n int64, sh engine.Shown) error {
 	if err != nil {
 		return err
 	}
-	if err := t.exec(`INSERT INTO prompts (id, chat, member, waiting, due, version, shown, busy, slot, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+	if err := t.exec(`INSERT INTO prompts (id, chat, member, waiting, due, version, shown, busy, view, slot, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
 		ON CONFLICT (id) DO UPDATE SET waiting = excluded.waiting, due = excluded.due, version = excluded.version,
-		shown = excluded.shown, busy = excluded.busy, body = excluded.body`,
-		sh.ID, n, string(sh.Member), sh.Waiting(), millis(sh.Due), sh.Version, sh.Shown, sh.Busy, string(b)); err != nil {
+		shown = excluded.shown, busy = excluded.busy, view = excluded.view, body = excluded.body`,
+		sh.ID, n, string(sh.Member), sh.Waiting(), millis(sh.Due), sh.Version, sh.Shown, sh.Busy, sh.View, string(b)); err != nil {
 		return err
 	}
 	for _, it := range sh.Items {
@@ -275,7 +275,7 @@ func (t *tx) plan(n int64, a engine.Action) error {
 
 // Prompt implements engine.Prompts.
 func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
-	rows, err := s.query(ctx, "SELECT shown, busy, body FROM prompts WHERE id = ?", id)
+	rows, err := s.query(ctx, "SELECT shown, busy, view, body FROM prompts WHERE id = ?", id)
 	if err != nil {
 		return engine.Shown{}, err
 	}
@@ -291,7 +291,7 @@ func (s *Store) Prompt(ctx context.Context, id string) (engine.Shown, error) {
 
 // Open implements engine.Prompts.
 func (s *Store) Open(ctx context.Context) ([]engine.Shown, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, body FROM prompts WHERE waiting = 1")
+	rows, err := s.read.QueryContext(ctx, "SELECT shown, busy, view, body FROM prompts WHERE waiting = 1")
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +300,7 @@ func (s *Store) Open(ctx context.Context) ([]engine.Shown, error) {
 
 // Overdue implements engine.Prompts.
 func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]engine.Shown, time.Time, error) {
-	rows, err := s.query(ctx, "SELECT shown, busy, body FROM prompts WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?", millis(now), limit)
+	rows, err := s.query(ctx, "SELECT shown, busy, view, body FROM prompts WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?", millis(now), limit)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

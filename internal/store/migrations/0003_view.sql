@@ -1,0 +1,7 @@
+-- +goose Up
+-- What the member was last shown, as a digest: what looks the same is not
+-- shown again. '' is not known.
+ALTER TABLE prompts ADD COLUMN view TEXT NOT NULL DEFAULT '';
+
+-- +goose Down
+ALTER TABLE prompts DROP COLUMN view;
