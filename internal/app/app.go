@@ -76,15 +76,14 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err := loopback(c.Listen); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	a, err := open(ctx, c) // before the address: of two on one folder and address the folder is what matters
 	if err != nil {
-		return nil, fmt.Errorf("the console's address cannot be used: %w. Choose another with --listen", err)
+		return nil, err
 	}
-	a, err := open(ctx, c)
-	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+	if a.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		err = fmt.Errorf("the console's address cannot be used: %w. Choose another with --listen", err)
+		return nil, errors.Join(err, a.close())
 	}
-	a.listener = listener
 	if a.control, err = control.Listen(c.Data); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
