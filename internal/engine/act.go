@@ -380,7 +380,7 @@ func (e *Engine) follow(f *Finished, sh *Shown) {
 		}
 	default:
 		if a.Kind == File && f.Outcome == Done {
-			sh.FiledNow(f.Now)
+			sh.FiledNow(f.Now, a.Record)
 		}
 		if f.Outcome == Held {
 			sh.Hold(true) // the member is told why nothing was deleted

@@ -125,13 +125,16 @@ func (p *Prompt) Flag(now time.Time, it Item) {
 		p.Items = append(p.Items, it)
 	}
 	if !p.Waiting() {
-		p.State, p.Answer, p.Closed, p.Reminded = Open, "", time.Time{}, time.Time{}
+		p.State, p.Answer, p.Closed = Open, "", time.Time{}
 		if p.Filed {
 			p.Record, p.Filed = "", false // what is there now may need a record of its own
 		}
 	}
 	if p.Due.IsZero() {
 		p.Due = now.Add(p.ladder().remind)
+		if !p.Reminded.IsZero() { // a prompt reminds once, however often it opens again
+			p.Due = now.Add(p.ladder().escalate)
+		}
 	}
 	p.Version++
 }
@@ -210,8 +213,12 @@ func (p *Prompt) Tick(now time.Time, step string, done bool) bool {
 	return true
 }
 
-// FiledNow notes that the record of an accepted capture has been filed.
-func (p *Prompt) FiledNow(now time.Time) {
+// FiledNow notes that the record of an accepted capture has been filed. One
+// that a later capture has followed changes nothing: that one is still to come.
+func (p *Prompt) FiledNow(now time.Time, record string) {
+	if record != p.Record {
+		return
+	}
 	p.Filed = true
 	p.Version++
 	if p.Waiting() && !p.outstanding() {

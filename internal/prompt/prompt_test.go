@@ -99,7 +99,7 @@ func TestDeletingADecisionDoesNotDischargeTheDutyToKeepIt(t *testing.T) {
 	if !p.Holds() {
 		t.Fatal("its text is not held until the record is filed")
 	}
-	p.FiledNow(noon)
+	p.FiledNow(noon, "R")
 	if p.Holds() {
 		t.Fatal("its text is held after the record was filed")
 	}
@@ -220,7 +220,7 @@ func TestLives(t *testing.T) {
 			case 4:
 				p.Tick(now, "message", true)
 			case 5:
-				p.FiledNow(now)
+				p.FiledNow(now, "R")
 			case 6:
 				p.Overdue(now)
 			case 7:
@@ -295,5 +295,38 @@ func TestAHeldPromptNeverAsksToDelete(t *testing.T) {
 				t.Errorf("after the release it does not ask again: %q", v.Show(p, all).Body)
 			}
 		}
+	}
+}
+
+func TestAPromptRemindsOnceHoweverOftenItOpensAgain(t *testing.T) {
+	p := open("personal")
+	if !p.Overdue(noon.Add(24 * time.Hour)) {
+		t.Fatal("not reminded after a day")
+	}
+	p.Clean(noon.Add(25*time.Hour), "m1")
+	p.Flag(noon.Add(26*time.Hour), item("m1", "personal"))
+	for h := range 200 {
+		if p.Overdue(noon.Add(time.Duration(26+h) * time.Hour)) {
+			t.Fatal("reminded a second time")
+		}
+	}
+}
+
+func TestAnEarlierCaptureThatIsFiledIsNotTakenForTheLater(t *testing.T) {
+	p := open("significant")
+	if _, ok := p.Give(noon, prompt.AnswerNote, "R1", all); !ok {
+		t.Fatal("the first answer was not taken")
+	}
+	p.Flag(noon, item("m1", "significant"))
+	if _, ok := p.Give(noon, prompt.AnswerNote, "R2", all); !ok {
+		t.Fatal("the second answer was not taken")
+	}
+	p.FiledNow(noon, "R1")
+	if p.Filed || !p.Holds() {
+		t.Error("after the first record was filed the texts of the second are not held")
+	}
+	p.FiledNow(noon, "R2")
+	if !p.Filed || p.Holds() {
+		t.Error("after the second was filed something is still held")
 	}
 }

@@ -142,7 +142,11 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
 	if r.Form == record.Note {
-		return r, []record.File{{Name: "note.txt", Data: []byte(texts[""].text)}}, nil
+		note, ok := texts[noteOf(id)]
+		if !ok {
+			return r, nil, fmt.Errorf("record %s: its note is not kept", id)
+		}
+		return r, []record.File{{Name: "note.txt", Data: []byte(note.text)}}, nil
 	}
 	var files []record.File
 	for i := range r.Messages {

@@ -145,14 +145,21 @@ func (t *tx) prompt(n int64, sh engine.Shown) error {
 			return err
 		}
 	}
-	if !sh.Holds() {
-		if err := t.exec("DELETE FROM kept WHERE prompt = ?", sh.ID); err != nil {
-			return err
-		}
-		return t.exec("UPDATE prompts SET slot = 0 WHERE id = ? AND slot > 0", sh.ID)
+	if sh.Holds() {
+		return nil
 	}
-	return nil
+	var pending int // an earlier capture of the same prompt may still be on its way
+	if err := t.row("SELECT count(*) FROM records WHERE prompt = ? AND filed = 0", []any{sh.ID}, &pending); err != nil || pending > 0 {
+		return err
+	}
+	if err := t.exec("DELETE FROM kept WHERE prompt = ?", sh.ID); err != nil {
+		return err
+	}
+	return t.exec("UPDATE prompts SET slot = 0 WHERE id = ? AND slot > 0", sh.ID)
 }
+
+// noteOf names the note of a record among the texts that its prompt keeps.
+func noteOf(record string) chat.MessageID { return chat.MessageID("note of " + record) }
 
 // keep seals texts again under the key of the prompt that offers to capture
 // them, in the transaction that decides to keep them.
@@ -204,7 +211,7 @@ func (t *tx) records(row chatRow, in engine.Settlement) error {
 			return err
 		}
 		if a.Note != "" {
-			if err := t.put(a.Prompt, "", 0, a.Note); err != nil {
+			if err := t.put(a.Prompt, noteOf(a.Record.ID), 0, a.Note); err != nil {
 				return err
 			}
 		}

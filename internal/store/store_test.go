@@ -303,7 +303,7 @@ func TestAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T) {
 	if err != nil || len(due) != 2 { // the chat's notice, and filing once
 		t.Fatalf("due: %v (%v)", due, err)
 	}
-	p.FiledNow(noon)
+	p.FiledNow(noon, p.Record)
 	if err := s.Finish(t.Context(), engine.Finished{Action: due[1], Now: noon, Outcome: engine.Done, Receipt: &record.Receipt{Where: "x"}, Prompt: &sh}); err != nil {
 		t.Fatal(err)
 	}

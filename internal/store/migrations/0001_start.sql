@@ -95,7 +95,7 @@ CREATE TABLE prompt_messages (
 -- The texts that an open prompt offers to keep, and a member's own note.
 CREATE TABLE kept (
     prompt   TEXT NOT NULL REFERENCES prompts,
-    message  TEXT NOT NULL,             -- '' is the note
+    message  TEXT NOT NULL,             -- or the note of a record
     revision INTEGER NOT NULL,
     text     BLOB NOT NULL,             -- sealed with the prompt's key
     PRIMARY KEY (prompt, message)
