@@ -205,9 +205,8 @@ func (w *world) examineMessages(s seen) {
 	}
 }
 
-// examineCalls: every call of the bot is counted. After one that had its effect
-// nothing is called again, by whatever key; a call that was refused, because
-// its message had gone, may be repeated when its end could not be stored.
+// examineCalls: every call of the bot is counted, by whatever key, and also one
+// that the platform refused because its message had gone.
 func (w *world) examineCalls(s seen) {
 	posts, done, late := map[string]int{}, map[string]bool{}, map[string]int{}
 	for _, e := range s.ledger {
@@ -225,7 +224,7 @@ func (w *world) examineCalls(s seen) {
 			if done[what] {
 				late[what]++
 			}
-			done[what] = done[what] || e.Outcome == "done"
+			done[what] = true
 		}
 	}
 	for room := range s.messages {
@@ -234,7 +233,7 @@ func (w *world) examineCalls(s seen) {
 		}
 	}
 	for what, n := range late {
-		w.fault("%s%d further %s, after one that had its effect", repeated, n, what)
+		w.fault("%s%d further %s", repeated, n, what)
 	}
 }
 
