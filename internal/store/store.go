@@ -26,7 +26,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // Store is one open data folder. It fulfils engine.Store.
@@ -188,7 +188,7 @@ func (s *Store) ready(ctx context.Context, db *sql.DB) error {
 			return damaged(errors.New("its check failed"))
 		}
 	}
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return err
 	}
