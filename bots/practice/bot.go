@@ -155,16 +155,21 @@ func (p *Platform) event(r *room, o *op, nth int) (chat.Event, error) {
 	return ev, nil
 }
 
-// Abilities implements bots.Bot: the practice platform can do everything.
+// Abilities implements bots.Bot: the practice platform can do everything, but
+// for rooms that were made to let only senders delete.
 func (p *Platform) Abilities(_ context.Context, id chat.ID) (bots.Abilities, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if id.Account != account || p.rooms[id.Local] == nil {
+	r := p.rooms[id.Local]
+	if id.Account != account || r == nil {
 		return nil, fmt.Errorf("there is no practice chat %q: %w", id.Local, bots.ErrGone)
 	}
 	able := bots.Abilities{}
 	for _, k := range bots.Kinds {
 		able[k] = bots.Ability{Level: bots.Yes}
+	}
+	if r.senders {
+		able[bots.Delete] = bots.Ability{Why: "In this chat only its sender can delete a message."}
 	}
 	return able, nil
 }
@@ -237,6 +242,9 @@ func (p *Platform) refuses(e bots.Effect) error {
 			return bots.ErrUnsupported
 		}
 	case bots.Delete:
+		if r.senders {
+			return bots.ErrUnsupported
+		}
 		if m := r.find(e.Message); m == nil || m.state == deleted {
 			return bots.ErrGone
 		}

@@ -41,6 +41,7 @@ type op struct {
 	Offset  time.Duration   `json:"offset,omitempty"` // clock
 	Shown   *bots.Prompt    `json:"shown,omitempty"`
 	Version int             `json:"version,omitempty"` // begin
+	Senders bool            `json:"senders,omitempty"` // room: only a message's sender can delete it
 }
 
 // version is the form of the file that this package writes.

@@ -73,7 +73,7 @@ func (p *Platform) NewRoom(in NewRoom) error {
 		}
 		seen[members[i].ID] = true
 	}
-	return p.submit(&op{Op: "room", Room: in.ID, Kind: in.Kind, Name: in.Name, Members: members}, func(*op) error {
+	return p.submit(&op{Op: "room", Room: in.ID, Kind: in.Kind, Name: in.Name, Members: members, Senders: in.Senders}, func(*op) error {
 		if p.rooms[in.ID] != nil {
 			return fmt.Errorf("%w: room %q", errTaken, in.ID)
 		}

@@ -79,6 +79,7 @@ type NewRoom struct {
 	Name    string    `json:"name,omitempty"` // what people see; the id when empty
 	Kind    chat.Kind `json:"kind"`
 	Members []Member  `json:"members"`
+	Senders bool      `json:"senders_delete,omitempty"` // only a message's sender can delete it, as on some platforms
 }
 
 // Entry is one call that the bot made. Every call is an entry, repeats too.

@@ -76,6 +76,7 @@ type pendingEvent struct {
 type room struct {
 	id, name  string
 	kind      chat.Kind
+	senders   bool     // only a message's sender can delete it
 	people    []person // everybody who ever was in it, in the order they came
 	places    map[chat.MemberID]int
 	messages  []message // in the order of their numbers
@@ -195,7 +196,7 @@ func (p *Platform) applyRoom(o *op, s span) error {
 		return fmt.Errorf("makes room %q a second time", o.Room)
 	}
 	r := &room{
-		id: o.Room, name: o.Name, kind: o.Kind, places: map[chat.MemberID]int{},
+		id: o.Room, name: o.Name, kind: o.Kind, senders: o.Senders, places: map[chat.MemberID]int{},
 		reactions: map[uint32][]reaction{}, asides: map[uint32]Decided{},
 	}
 	r.pending = append(r.pending, pendingEvent{span: s})
