@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"chaperone/internal/access"
 	"chaperone/internal/chat"
 	"chaperone/internal/clock"
 	"chaperone/internal/control"
@@ -39,7 +40,7 @@ func Ask(ctx context.Context, c Config, q control.Request) (json.RawMessage, err
 	// Nobody else has the folder: calls that an ended process left open have
 	// ended too, and a hold need not wait for them.
 	if err = a.store.AbandonFences(ctx, a.now()); err == nil {
-		out, err = a.calls().Do(ctx, q)
+		out, err = a.calls().Do(ctx, access.Owner(q.By), q.Call, q.Args)
 	}
 	return out, errors.Join(err, a.close())
 }
@@ -47,17 +48,21 @@ func Ask(ctx context.Context, c Config, q control.Request) (json.RawMessage, err
 // calls is everything that can be asked of a Chaperone.
 func (a *App) calls() control.Table {
 	t := control.Table{
-		"hold.place": named(a.holdPlace), "hold.release": named(a.holdRelease), "hold.rescope": named(a.holdRescope),
-		"hold.list": looks(a.holdList), "clock.show": looks(a.clockShow), "clock.confirm": named(a.clockConfirm),
-		"audit.export": named(a.auditExport),
+		"hold.place":    named(access.Hold, a.holdPlace),
+		"hold.release":  named(access.Hold, a.holdRelease),
+		"hold.rescope":  named(access.Hold, a.holdRescope),
+		"hold.list":     looks(access.See, a.holdList),
+		"clock.show":    looks(access.See, a.clockShow),
+		"clock.confirm": named(access.Configure, a.clockConfirm),
+		"audit.export":  named(access.Machine, a.auditExport), // it writes a file on this machine
 	}
 	a.retentionCalls(t)
 	return t
 }
 
 // named is a call that needs the name of whoever makes it.
-func named[T, R any](do func(context.Context, string, T) (R, error)) control.Call {
-	return func(ctx context.Context, by string, args json.RawMessage) (any, error) {
+func named[T, R any](needs access.Right, do func(context.Context, string, T) (R, error)) control.Call {
+	return control.Call{Needs: needs, Do: func(ctx context.Context, by string, args json.RawMessage) (any, error) {
 		if by == "" {
 			return nil, errName
 		}
@@ -66,18 +71,18 @@ func named[T, R any](do func(context.Context, string, T) (R, error)) control.Cal
 			return nil, err
 		}
 		return do(ctx, by, in)
-	}
+	}}
 }
 
 // looks is a call that only looks.
-func looks[T, R any](do func(context.Context, T) (R, error)) control.Call {
-	return func(ctx context.Context, _ string, args json.RawMessage) (any, error) {
+func looks[T, R any](needs access.Right, do func(context.Context, T) (R, error)) control.Call {
+	return control.Call{Needs: needs, Do: func(ctx context.Context, _ string, args json.RawMessage) (any, error) {
 		var in T
 		if err := strict(args, &in); err != nil {
 			return nil, err
 		}
 		return do(ctx, in)
-	}
+	}}
 }
 
 func strict(args json.RawMessage, into any) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"chaperone/internal/access"
 	"chaperone/internal/clock"
 	"chaperone/internal/control"
 	"chaperone/internal/engine"
@@ -12,12 +13,12 @@ import (
 )
 
 func (a *App) retentionCalls(t control.Table) {
-	t["retention.list"] = looks(a.retentionList)
-	t["retention.plan"] = looks(a.retentionPlan)
-	t["retention.run"] = named(a.retentionRun)
-	t["retention.approve"] = named(a.retentionApprove)
-	t["retention.stop"] = named(a.retentionStop)
-	t["retention.undo"] = named(a.retentionUndo)
+	t["retention.list"] = looks(access.See, a.retentionList)
+	t["retention.plan"] = looks(access.See, a.retentionPlan)
+	t["retention.run"] = named(access.Dispose, a.retentionRun)
+	t["retention.approve"] = named(access.Dispose, a.retentionApprove)
+	t["retention.stop"] = named(access.Stop, a.retentionStop)
+	t["retention.undo"] = named(access.Dispose, a.retentionUndo)
 }
 
 // errNotRunning refuses what needs the platforms.

@@ -1,9 +1,10 @@
 // Package control lets commands talk to the process that has the data folder
 // open: one small table of named calls, JSON in and JSON out, over a socket
-// that only the folder's owner can reach.
+// that only the folder's owner can reach. The console's pages make the same
+// calls, with the rights of whoever has signed in.
 //
-// It carries; it must not know what a call means, and never logs what it
-// carries.
+// It carries, and asks internal/access whether the caller may; it must not know
+// what a call means, and never logs what it carries.
 package control
 
 import (
@@ -20,13 +21,18 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"chaperone/internal/access"
 )
 
-// Call does one named thing. by is the name of the person who asks for it,
-// empty where none was given.
-type Call func(ctx context.Context, by string, args json.RawMessage) (any, error)
+// Call is one named thing that can be asked for, and the right it needs. by is
+// the name of the person who asks for it, empty where none was given.
+type Call struct {
+	Needs access.Right
+	Do    func(ctx context.Context, by string, args json.RawMessage) (any, error)
+}
 
-// Table is everything that can be asked for.
+// Table is everything that can be asked for. Commands and pages share it.
 type Table map[string]Call
 
 // Request is one thing that is asked for.
@@ -56,16 +62,24 @@ const (
 	reading    = 10 * time.Second
 )
 
-// Do carries out a request by the table.
-func (t Table) Do(ctx context.Context, q Request) (json.RawMessage, error) {
-	call := t[q.Call]
-	if call == nil {
-		return nil, fmt.Errorf("%w: %q", ErrNoCall, q.Call)
+// Do carries out a call for somebody who may make it; args become its JSON. The
+// name that is kept with it is the caller's.
+func (t Table) Do(ctx context.Context, who access.Caller, call string, args any) (json.RawMessage, error) {
+	c, known := t[call]
+	if !known {
+		return nil, fmt.Errorf("%w: %q", ErrNoCall, call)
 	}
-	if len(q.Args) == 0 {
-		q.Args = json.RawMessage("{}")
+	if err := who.Check(c.Needs); err != nil {
+		return nil, err
 	}
-	out, err := call(ctx, strings.TrimSpace(q.By), q.Args)
+	in, err := json.Marshal(args)
+	if err != nil {
+		return nil, err
+	}
+	if string(in) == "null" {
+		in = []byte("{}")
+	}
+	out, err := c.Do(ctx, who.Name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +189,7 @@ func serve(ctx context.Context, c net.Conn, t Table) {
 			_, _ = c.Read(b[:]) // nothing more is sent: this ends when the other side does
 			cancel()
 		}()
-		if a.Result, err = t.Do(ctx, q); err != nil {
+		if a.Result, err = t.Do(ctx, access.Owner(q.By), q.Call, q.Args); err != nil {
 			a.Error = err.Error()
 		}
 	}

@@ -10,17 +10,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chaperone/internal/access"
 )
 
 var table = Table{
-	"echo": func(_ context.Context, by string, args json.RawMessage) (any, error) {
+	"echo": {access.See, func(_ context.Context, by string, args json.RawMessage) (any, error) {
 		return map[string]any{"by": by, "args": args}, nil
-	},
-	"fail": func(context.Context, string, json.RawMessage) (any, error) { return nil, errors.New("it is held") },
-	"wait": func(ctx context.Context, _ string, _ json.RawMessage) (any, error) {
+	}},
+	"fail": {access.See, func(context.Context, string, json.RawMessage) (any, error) { return nil, errors.New("it is held") }},
+	"wait": {access.See, func(ctx context.Context, _ string, _ json.RawMessage) (any, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
-	},
+	}},
 }
 
 func serveIn(t *testing.T, dir string) (stop func()) {
