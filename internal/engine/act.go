@@ -126,9 +126,12 @@ func (e *Engine) land(a Action) {
 // (DESIGN invariant 2). It is the only place from which a platform is called.
 func (e *Engine) act(ctx context.Context, a Action) {
 	var err error
-	if a.Kind == File {
+	switch a.Kind {
+	case File:
 		err = e.file(ctx, a)
-	} else {
+	case Transfer:
+		err = e.transfer(ctx, a)
+	default:
 		err = e.effect(ctx, &a)
 	}
 	if err == nil || ctx.Err() != nil {

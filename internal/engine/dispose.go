@@ -355,6 +355,8 @@ func (e *Engine) outcomes(ctx context.Context, r Run) (done map[place]retention.
 	for _, i := range r.Plan.Items {
 		if o, ok := byKey[disposeKey(r, i.Chat, i.ID)]; ok && o == "" {
 			waiting = true
+		} else if ok && i.Way == retention.Transfers {
+			done[place{i.Chat, i.ID}] = transferredBy(o)
 		} else if ok {
 			done[place{i.Chat, i.ID}] = disposed(o)
 		}
@@ -380,22 +382,17 @@ func disposed(o Outcome) retention.Outcome {
 	}
 }
 
-// planStage stores the deletions of a stage.
+// planStage stores the deletions and transfers of a stage.
 func (e *Engine) planStage(ctx context.Context, r Run, items []retention.Item) error {
 	now := e.o.Now()
 	byChat := map[chat.ID]*Settlement{}
 	for _, i := range items {
-		if i.Way != retention.Goes {
-			return e.endRun(ctx, r, retention.Stopped, "nothing can be transferred yet: no archive is set up", RunAct{})
-		}
 		s := byChat[i.Chat]
 		if s == nil {
 			s = &Settlement{Chat: i.Chat, Now: now}
 			byChat[i.Chat] = s
 		}
-		s.Actions = append(s.Actions, Action{
-			Key: disposeKey(r, i.Chat, i.ID), Kind: Kind(bots.Delete), Chat: i.Chat, Member: i.Sender, Message: i.ID, Due: now,
-		})
+		e.staged(s, r, i)
 	}
 	for _, s := range byChat {
 		if err := e.o.Store.Settle(ctx, *s); err != nil {

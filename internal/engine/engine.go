@@ -241,10 +241,12 @@ type Accepted struct {
 	Note   string
 }
 
-// Arrival is a message that a hold captures as it arrives, without asking.
+// Arrival is a message that becomes a record without its sender being asked: a
+// hold captures it as it arrives, or it is transferred at its end.
 type Arrival struct {
 	Record record.Record
 	Text   string
+	Unread bool // Text is yet to be read
 }
 
 // Kind is a kind of action: an effect on a platform, or filing a record.

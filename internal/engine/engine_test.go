@@ -113,7 +113,7 @@ var builtin = sync.OnceValues(func() (*detect.Set, error) {
 })
 
 // startAs lets the engine see the platform as the given bot.
-func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Schedule) *house {
+func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Schedule, change ...func(*engine.Options)) *house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	st, err := store.Open(t.Context(), dir, dir+".key")
@@ -149,7 +149,7 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 	h.now = func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(offset) }
 	h.shift = func(d time.Duration) { mu.Lock(); defer mu.Unlock(); offset += d }
 	ids := 0
-	h.Engine = engine.New(engine.Options{
+	o := engine.Options{
 		Store: st, Scanner: picky{set}, Packs: []policy.Pack{pack}, Schedules: schedules, Filer: filer, Bots: []bots.Bot{as},
 		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Notice: "notice", Now: h.now,
 		NewID: func(now time.Time) string {
@@ -159,7 +159,11 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 			return fmt.Sprintf("20261123-TEST%06d", ids)
 		},
 		Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	h.Engine = engine.New(o)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Run(ctx) }()

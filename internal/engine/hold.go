@@ -54,7 +54,7 @@ const (
 	Routine  retention.Class = "routine"  // nothing was found
 	Decision retention.Class = "decision" // a record of it is due
 	Flagged  retention.Class = "flagged"  // something was found, and no record is due
-	Secret   retention.Class = "secret"   // marked SECRET or above: of it nothing is ever kept
+	Secret                   = retention.Secret
 )
 
 func classOf(d policy.Decision) retention.Class {

@@ -154,7 +154,7 @@ func (e *Engine) UndoRun(ctx context.Context, schedule string, date clock.Date, 
 	now := e.o.Now()
 	for _, i := range r.Plan.Items {
 		key := disposeKey(r, i.Chat, i.ID)
-		if byKey[key] != Done {
+		if byKey[key] != Done || i.Way == retention.Transfers {
 			continue
 		}
 		if _, err := e.o.Store.Sealed(ctx, "undo/"+key); err != nil {

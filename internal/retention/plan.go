@@ -87,6 +87,7 @@ const (
 	Unrecorded Reason = "record-due"
 	Unsure     Reason = "not-known-who-can-delete"
 	Fixed      Reason = "nobody-can-delete"
+	Barred     Reason = "marked-secret"
 	Ended      Reason = "period-over"
 )
 
@@ -186,6 +187,10 @@ func (s Situation) judge(i *Item) {
 		over = strings.Replace(over, "were", "was", 1)
 	}
 	i.Reason = Ended
+	if s.Schedule.Disposal == Transfer && i.Class == Secret {
+		i.stays(Barred, "", "the security officer decides", "it is marked SECRET or above, of which nothing is filed")
+		return
+	}
 	if s.Schedule.Disposal == Transfer && !i.Transferred {
 		i.Way, i.Because = Transfers, over+" and the archive has not had it yet"
 		return

@@ -24,6 +24,10 @@ type Class string
 // Any stands in a schedule for every class that is known.
 const Any Class = "any"
 
+// Secret is the class of what is marked SECRET or above. Of it nothing is ever
+// filed (DESIGN invariant 12).
+const Secret Class = "secret"
+
 // Disposal is what happens when the period is over (S3, R41).
 type Disposal string
 

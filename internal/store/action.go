@@ -138,7 +138,9 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		return r, nil, fmt.Errorf("%w: record %s cannot be read", ErrDamaged, id)
 	}
 	texts, err := s.contentOf(ctx, promptID, r)
-	if err != nil {
+	if errors.Is(err, errErased) {
+		return r, nil, fmt.Errorf("record %s: %w", id, engine.ErrNoText)
+	} else if err != nil {
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
 	if r.Form == record.Note {

@@ -181,8 +181,11 @@ func scanRun(rows *sql.Rows) (r engine.Run, err error) {
 func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.account, c.id, c.kind, m.id, m.revision, m.member, m.at, m.class,
 			coalesce(p.waiting, 0), m.prompt, m.label,
-			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0)
-		FROM messages m JOIN chats c ON c.n = m.chat LEFT JOIN prompts p ON p.id = m.prompt WHERE m.deleted = 0`)
+			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0), t.message IS NOT NULL
+		FROM messages m JOIN chats c ON c.n = m.chat LEFT JOIN prompts p ON p.id = m.prompt
+		LEFT JOIN (SELECT chat, message, max(version) AS version FROM actions WHERE kind = 'transfer' AND outcome = 'done' GROUP BY chat, message) t
+			ON t.chat = m.chat AND t.message = m.id AND t.version >= m.revision
+		WHERE m.deleted = 0`)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +196,7 @@ func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 		var at int64
 		var waiting, filed bool
 		var promptID, label string
-		if err := rows.Scan(&m.Chat.Account, &m.Chat.Local, &m.Kind, &m.ID, &m.Revision, &m.Sender, &at, &m.Class, &waiting, &promptID, &label, &filed); err != nil {
+		if err := rows.Scan(&m.Chat.Account, &m.Chat.Local, &m.Kind, &m.ID, &m.Revision, &m.Sender, &at, &m.Class, &waiting, &promptID, &label, &filed, &m.Transferred); err != nil {
 			return nil, err
 		}
 		m.At = fromMillis(at)

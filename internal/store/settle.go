@@ -219,17 +219,20 @@ func (t *tx) records(row chatRow, in engine.Settlement) error {
 	return nil
 }
 
-// arrivals stores what holds capture on arrival, each text under a key of its
-// own until it is filed.
+// arrivals stores what holds capture on arrival and what is transferred, each
+// text under a key of its own until it is filed.
 func (t *tx) arrivals(row chatRow, in engine.Settlement) error {
 	for _, a := range in.Arrivals {
 		b, err := json.Marshal(a.Record)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("INSERT INTO records (id, prompt, chat, captured, body) VALUES (?, '', ?, ?, ?)",
+		if err := t.exec("INSERT INTO records (id, prompt, chat, captured, body) VALUES (?, '', ?, ?, ?) ON CONFLICT (id) DO NOTHING",
 			a.Record.ID, row.n, millis(a.Record.CapturedAt), string(b)); err != nil {
 			return err
+		}
+		if a.Unread {
+			continue
 		}
 		if err := t.sealAway("record/"+a.Record.ID, a.Text, time.Time{}); err != nil {
 			return err
@@ -275,9 +278,9 @@ func (t *tx) actions(row chatRow, in engine.Settlement) error {
 
 // plan stores an action. The same key twice is the same action.
 func (t *tx) plan(n int64, a engine.Action) error {
-	return t.exec(`INSERT INTO actions (key, kind, chat, member, message, prompt, record, after, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	return t.exec(`INSERT INTO actions (key, kind, chat, member, message, prompt, record, after, due, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (key) DO NOTHING`,
-		a.Key, string(a.Kind), n, string(a.Member), string(a.Message), a.Prompt, a.Record, a.After, millis(a.Due))
+		a.Key, string(a.Kind), n, string(a.Member), string(a.Message), a.Prompt, a.Record, a.After, millis(a.Due), a.Version)
 }
 
 // Prompt implements engine.Prompts.
