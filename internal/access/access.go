@@ -77,6 +77,7 @@ const (
 	Configure Right = "configure" // vouch for the clock, and what else keeps it running
 	Export    Right = "export"    // take the audit log and certificates away for checking
 	Practise  Right = "practise"  // write in the practice chat
+	Rehearse  Right = "rehearse"  // move the practice chat's clock, which makes things due
 	Machine   Right = "machine"   // what only the owner of the data folder does: let people in, write files there
 )
 
@@ -93,12 +94,13 @@ var matrix = map[Right][]Role{
 	Configure: {Administrator, owner, demo},
 	Export:    {Governance, Auditor, owner, demo},
 	Practise:  {Administrator, Governance, owner, demo, reader},
+	Rehearse:  {Administrator, owner, demo, reader},
 	Machine:   {owner},
 }
 
 // Rights lists every right.
 func Rights() []Right {
-	return []Right{Public, Enter, See, ReadText, Hold, Dispose, Stop, People, Configure, Export, Practise, Machine}
+	return []Right{Public, Enter, See, ReadText, Hold, Dispose, Stop, People, Configure, Export, Practise, Rehearse, Machine}
 }
 
 // Says is the right as people read it, after "may".
@@ -122,6 +124,8 @@ func (r Right) Says() string {
 		return "take the audit log away"
 	case Practise:
 		return "write in the practice chat"
+	case Rehearse:
+		return "move the practice chat's clock"
 	case Machine:
 		return "do this, with a command on the machine that Chaperone runs on"
 	}

@@ -89,7 +89,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	pages := console.Options{
 		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: a.records, Path: a.engine,
-		Zone: a.zone, Now: a.now, Log: c.Log,
+		Zone: a.zone, Now: a.now, Log: c.Log, Anyone: a.anyone(), Calls: a.calls(), Also: a.practiceRoutes(),
 	}
 	if c.Practice {
 		pages.Practice = "/practice/"
@@ -98,7 +98,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		pages.Home = pages.Practice
 	}
 	a.console = console.New(pages)
-	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	a.server = &http.Server{Handler: a.console.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
 }
 

@@ -1,13 +1,28 @@
 package app
 
-import "net/http"
+import (
+	"chaperone/internal/access"
+	"chaperone/internal/console"
+)
 
-// routes joins what is served, behind one guard.
-func (a *App) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", a.console.Handler())
-	if a.practice != nil {
-		mux.Handle("/practice/", a.practice.Handler())
+// practiceRoutes is the practice chat behind the console's doors. Its clock is
+// everybody's: moving it makes things due.
+func (a *App) practiceRoutes() []console.Route {
+	if a.practice == nil {
+		return nil
 	}
-	return a.console.Guard(mux)
+	serve := a.practice.Handler().ServeHTTP
+	return []console.Route{
+		{Pattern: "/practice/", Needs: access.Practise, Handle: serve},
+		{Pattern: "POST /practice/clock", Needs: access.Rehearse, Handle: serve},
+		{Pattern: "POST /practice/v1/clock", Needs: access.Rehearse, Handle: serve},
+	}
+}
+
+// anyone is who everybody is where nobody has to sign in.
+func (a *App) anyone() access.Caller {
+	if a.c.Demo {
+		return access.Demo("Demo")
+	}
+	return access.Reader()
 }

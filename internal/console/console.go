@@ -1,20 +1,23 @@
 // Package console is the web console: the frame that every page stands in, and
 // the pages about today, records and what could not be read.
 //
-// It reads through the small interfaces below and shows what it reads. It must
-// not decide, change anything, know a platform, or count people; and until
-// there is a sign-in it never answers a request that was not made to this very
-// machine.
+// Everything that it serves stands in one table (Routes), with the right that
+// each needs. It reads through the small interfaces below, shows what it reads,
+// and changes things by the calls that commands make too. It must not decide,
+// know a platform, or count people; and where nobody has to sign in it never
+// answers a request that was not made to this very machine.
 package console
 
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"chaperone/internal/access"
 	"chaperone/internal/engine"
 	"chaperone/internal/record"
 	"chaperone/internal/store"
@@ -34,8 +37,17 @@ type Path interface {
 	Counts() engine.Counts
 }
 
+// Calls carries out what pages ask for: the same named calls as the command
+// line's. It refuses whoever has not the right, and keeps their name.
+type Calls interface {
+	Do(ctx context.Context, who access.Caller, call string, args any) (json.RawMessage, error)
+}
+
 // Options is what a console is made of.
 type Options struct {
+	Anyone       access.Caller // who everybody is where nobody has to sign in; the zero value makes them
+	Calls        Calls
+	Also         []Route // what others serve behind the same doors
 	Organisation string
 	Ask          string // the named person who answers, and how to reach them
 	Practice     string // address path of the practice chat; empty where there is none
@@ -67,20 +79,6 @@ func New(o Options) *Console {
 		"n":    number,
 	}).ParseFS(templates, "templates/*.html"))
 	return c
-}
-
-// Handler serves the console's own pages.
-func (c *Console) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", c.home)
-	mux.HandleFunc("GET /today", c.today)
-	mux.HandleFunc("GET /records", c.records)
-	mux.HandleFunc("GET /records/{id}", c.record)
-	mux.HandleFunc("GET /set-aside", c.setAside)
-	mux.HandleFunc("GET /healthz", c.health)
-	mux.Handle("GET /assets/", http.HandlerFunc(asset))
-	mux.HandleFunc("/", c.missing)
-	return mux
 }
 
 func (c *Console) home(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,87 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"chaperone/internal/access"
+)
+
+// Route is one thing that is served, and the right that it needs. There is no
+// way to serve anything without saying which.
+type Route struct {
+	Pattern string // as http.ServeMux reads it
+	Needs   access.Right
+	Handle  http.HandlerFunc
+}
+
+// Routes is everything that the console serves.
+func (c *Console) Routes() []Route {
+	return slices.Concat(
+		[]Route{
+			{"GET /{$}", access.Enter, c.home},
+			{"GET /today", access.See, c.today},
+			{"GET /records", access.See, c.records},
+			{"GET /records/{id}", access.ReadText, c.record},
+			{"GET /set-aside", access.See, c.setAside},
+			{"GET /healthz", access.Public, c.health},
+			{"GET /assets/", access.Public, asset},
+			{"/", access.Enter, c.missing},
+		},
+		c.o.Also,
+	)
+}
+
+// Handler serves the routes, each to those who have the right.
+func (c *Console) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range c.Routes() {
+		mux.Handle(route.Pattern, c.check(route))
+	}
+	return c.Guard(c.identify(mux))
+}
+
+// callerKey is where a request carries who makes it.
+type callerKey struct{}
+
+// identify finds out who makes a request.
+func (c *Console) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c.o.Anyone)))
+	})
+}
+
+// who is who makes the request. The zero Caller has not signed in.
+func (c *Console) who(r *http.Request) access.Caller {
+	who, _ := r.Context().Value(callerKey{}).(access.Caller)
+	return who
+}
+
+// check serves a route to those who have its right.
+func (c *Console) check(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.who(r).May(route.Needs) {
+			c.refuse(w, r, route.Needs)
+			return
+		}
+		route.Handle(w, r)
+	})
+}
+
+// refuse says who may do what was asked for.
+func (c *Console) refuse(w http.ResponseWriter, r *http.Request, needs access.Right) {
+	c.fail(w, r, http.StatusForbidden, "This is not for your role", access.List(access.Who(needs))+" may "+needs.Says()+". Nothing was changed.")
+}
+
+// ask makes a call for whoever asked for the page: the same call as the command
+// line's, with the rights and the name of the one who has signed in.
+func ask[T any](c *Console, r *http.Request, call string, args any) (T, error) {
+	var out T
+	b, err := c.o.Calls.Do(r.Context(), c.who(r), call, args)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(b, &out)
+}
