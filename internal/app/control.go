@@ -57,6 +57,7 @@ func (a *App) calls() control.Table {
 		"audit.export":  named(access.Machine, a.auditExport), // it writes a file on this machine
 	}
 	a.retentionCalls(t)
+	a.lookCalls(t)
 	return t
 }
 

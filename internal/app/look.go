@@ -1,0 +1,273 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"chaperone/internal/access"
+	"chaperone/internal/audit"
+	"chaperone/internal/control"
+	"chaperone/internal/retention"
+)
+
+// lookCalls are what pages ask for besides the lists of the command line. They
+// change nothing.
+func (a *App) lookCalls(t control.Table) {
+	t["chat.list"] = looks(access.See, a.chatList)
+	t["hold.show"] = looks(access.See, a.holdShow)
+	t["retention.overview"] = looks(access.See, a.retentionOverview)
+	t["retention.look"] = looks(access.See, a.retentionLook)
+	t["retention.calendar"] = looks(access.See, a.retentionCalendar)
+	t["audit.list"] = looks(access.See, a.auditList)
+	t["unsure.list"] = looks(access.See, a.unsureList)
+}
+
+// most is how many rows a call gives at once.
+const most = 1000
+
+// Chat is a chat as pages name it.
+type Chat struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+}
+
+func (a *App) chatList(ctx context.Context, _ struct{}) ([]Chat, error) {
+	all, err := a.store.Chats(ctx)
+	out := make([]Chat, len(all))
+	for i, k := range all {
+		out[i] = Chat{ID: k.ID.String(), Name: cmp.Or(k.Name, k.ID.Local), Kind: string(k.Kind)}
+	}
+	return out, err
+}
+
+// WhichHold names a hold.
+type WhichHold struct {
+	ID string `json:"id"`
+}
+
+// HoldShown is a hold with what it covers now.
+type HoldShown struct {
+	Placed
+	Until    time.Time   `json:"until,omitzero"` // while it is not settled: when it will be, at the latest
+	Messages int         `json:"messages"`
+	Chats    []ChatCount `json:"chats"`
+	Prompts  int         `json:"prompts"` // open prompts that ask for no deletion because of it
+}
+
+// ChatCount is how many messages of a chat something is about.
+type ChatCount struct {
+	Chat string    `json:"chat"`
+	N    int       `json:"n"`
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
+}
+
+func (a *App) holdShow(ctx context.Context, in WhichHold) (HoldShown, error) {
+	h, c, err := a.engine.LookUnderHold(ctx, in.ID)
+	if err != nil {
+		return HoldShown{}, err
+	}
+	p, err := a.placed(h, c.Report, nil)
+	out := HoldShown{Placed: p, Until: c.Report.Until, Prompts: c.Prompts, Chats: []ChatCount{}}
+	for _, x := range c.Chats {
+		out.Messages += x.Messages
+		out.Chats = append(out.Chats, ChatCount{Chat: x.Chat.String(), N: x.Messages})
+	}
+	return out, err
+}
+
+// Overview is a schedule with all that the configuration says of it, and its
+// newest runs.
+type Overview struct {
+	Schedule
+	Trigger      string `json:"trigger"`
+	Cron         string `json:"cron"`
+	Zone         string `json:"zone"`
+	Owner        string `json:"owner"`
+	Authority    string `json:"authority"`
+	AfterRelease string `json:"after_release"`
+	Cap          string `json:"cap"`
+	Where        string `json:"where"` // which chats, in words
+}
+
+// newest is how many runs of a schedule an overview names.
+const newest = 40
+
+func (a *App) retentionOverview(ctx context.Context, _ struct{}) ([]Overview, error) {
+	pending, err := a.store.Runs(ctx, "", retention.Planned, retention.Underway)
+	if err != nil {
+		return nil, err
+	}
+	out := []Overview{}
+	for _, s := range a.engine.Schedules() {
+		heads, err := a.store.RunHeads(ctx, s.ID, newest)
+		if err != nil {
+			return nil, err
+		}
+		v := a.overview(s)
+		for _, r := range heads {
+			for _, p := range pending {
+				if p.Schedule == r.Schedule && p.Date == r.Date {
+					r.Plan = p.Plan
+				}
+			}
+			r.Plan.Schedule = s
+			view, err := viewRun(r)
+			if err != nil {
+				return nil, err
+			}
+			if c := r.Certificate; c != nil {
+				view.Disposes = 0
+				for _, n := range c.Counts {
+					view.Disposes += n.N
+				}
+			}
+			v.Runs = append(v.Runs, view)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (a *App) overview(s retention.Schedule) Overview {
+	v := Overview{
+		Schedule: Schedule{
+			ID: s.ID, Title: s.Title, Class: string(s.Class), Period: s.Period.String(), Disposal: string(s.Disposal), Acting: s.Acting, Runs: []Run{},
+		},
+		Trigger: string(s.Trigger), Cron: s.When.String(), Owner: s.Owner, Authority: s.Authority, AfterRelease: s.Rest().String(),
+		Cap: capped(s.Cap), Where: where(s.Chats),
+	}
+	if !s.When.IsZero() {
+		v.Zone = s.When.Zone().String()
+		if _, slot, ok := s.When.Next(s.When.Begin(a.now())); ok {
+			v.Next = slot
+		}
+	}
+	return v
+}
+
+func capped(c retention.Cap) string {
+	return fmt.Sprintf("%d messages of a chat, or %d in a hundred of its messages where that is more",
+		cmp.Or(c.Messages, retention.DefaultMessages), cmp.Or(c.Percent, retention.DefaultPercent))
+}
+
+func where(s retention.Selector) string {
+	var parts []string
+	if s.All {
+		parts = append(parts, "all chats")
+	}
+	for _, k := range s.Kinds {
+		parts = append(parts, string(k)+" chats")
+	}
+	parts = append(parts, s.Only...)
+	out := strings.Join(parts, ", ")
+	if len(s.Except) > 0 {
+		out += ", but not " + strings.Join(s.Except, ", ")
+	}
+	return out
+}
+
+// DayAhead is what one schedule will find on one coming date.
+type DayAhead struct {
+	Schedule string    `json:"schedule"`
+	Acting   bool      `json:"acting"`
+	Slot     time.Time `json:"slot"`
+	Goes     int       `json:"goes"`
+	Held     int       `json:"held"`
+}
+
+func (a *App) retentionCalendar(ctx context.Context, in struct {
+	Until time.Time `json:"until"`
+}) ([]DayAhead, error) {
+	out := []DayAhead{}
+	if far := a.now().AddDate(2, 0, 0); in.Until.After(far) {
+		in.Until = far
+	}
+	for _, s := range a.engine.Schedules() {
+		p, err := a.engine.PlanRun(ctx, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range p.Calendar(in.Until) {
+			out = append(out, DayAhead{Schedule: s.ID, Acting: s.Acting, Slot: d.Slot, Goes: d.Goes, Held: d.Held})
+		}
+	}
+	return out, nil
+}
+
+// LogEntry is an entry of the audit log.
+type LogEntry struct {
+	Index     int64     `json:"index"`
+	At        time.Time `json:"at"`
+	Actor     string    `json:"actor"`
+	Authority string    `json:"authority"`
+	Act       string    `json:"act"`
+	Object    string    `json:"object"`
+	Before    string    `json:"before"`
+	After     string    `json:"after"`
+	Ref       string    `json:"ref"`
+}
+
+// Log is the audit log as it stands, and a page of it.
+type Log struct {
+	Size       int64      `json:"size"`
+	Key        string     `json:"key"`
+	Number     int64      `json:"number"` // of the newest checkpoint; 0: there is none
+	Covers     int64      `json:"covers"` // entries under it
+	SignedAt   time.Time  `json:"signed_at,omitzero"`
+	Checkpoint string     `json:"checkpoint"` // to be kept elsewhere
+	Entries    []LogEntry `json:"entries"`
+}
+
+func (a *App) auditList(ctx context.Context, in struct {
+	Before int64 `json:"before"` // entries before this index; 0: the newest
+	Most   int   `json:"most"`
+}) (Log, error) {
+	l, err := a.store.Log(ctx)
+	if err != nil {
+		return Log{}, err
+	}
+	out := Log{
+		Size: l.Size, Key: l.Key, Number: l.Checkpoint.Number, Covers: l.Checkpoint.Size, SignedAt: l.Checkpoint.At,
+		Checkpoint: string(l.Signed), Entries: []LogEntry{},
+	}
+	if in.Before <= 0 || in.Before > l.Size {
+		in.Before = l.Size
+	}
+	list, err := a.store.Entries(ctx, in.Before, min(cmp.Or(max(in.Most, 0), 100), most))
+	for _, e := range list {
+		out.Entries = append(out.Entries, entry(e))
+	}
+	return out, err
+}
+
+func entry(e audit.Entry) LogEntry {
+	return LogEntry{
+		Index: e.Index, At: e.At, Actor: e.Actor, Authority: e.Authority, Act: string(e.Act), Object: string(e.Object),
+		Before: e.Before, After: e.After, Ref: e.Ref,
+	}
+}
+
+// Unsure is an action of which nobody knows how it ended.
+type Unsure struct {
+	Kind    string    `json:"kind"`
+	Chat    string    `json:"chat"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at"`
+}
+
+// unsureFor is how long pages tell of outcomes that nobody knows.
+const unsureFor = 14 * 24 * time.Hour
+
+func (a *App) unsureList(ctx context.Context, _ struct{}) ([]Unsure, error) {
+	all, err := a.store.Unsure(ctx, a.now().Add(-unsureFor), most)
+	out := make([]Unsure, len(all))
+	for i, u := range all {
+		out[i] = Unsure{Kind: string(u.Kind), Chat: u.Chat.String(), Message: string(u.Message), At: u.At}
+	}
+	return out, err
+}
