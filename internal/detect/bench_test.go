@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"chaperone/internal/detect"
+	"chaperone/internal/detect/corpus"
 )
 
 func benchmarkScan(b *testing.B, messages []string) {
@@ -28,7 +29,7 @@ func benchmarkScan(b *testing.B, messages []string) {
 }
 
 // BenchmarkScanMixed scans messages of which some have something to find.
-func BenchmarkScanMixed(b *testing.B) { benchmarkScan(b, newCorpus(1).messages(2<<20)) }
+func BenchmarkScanMixed(b *testing.B) { benchmarkScan(b, corpus.New(1).Messages(2<<20)) }
 
 // BenchmarkScanClean scans one clean message.
 func BenchmarkScanClean(b *testing.B) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"chaperone/internal/detect"
+	"chaperone/internal/detect/corpus"
 	"chaperone/rules"
 )
 
@@ -16,7 +17,7 @@ import (
 // Everybody in it is invented.
 type replay struct {
 	r *rand.Rand
-	c *corpus
+	c *corpus.Corpus
 }
 
 // entry is one message, and whether it holds what must be found.
@@ -61,7 +62,7 @@ func (p replay) entries(talk int) []entry {
 	for range talk {
 		text := p.pick(replayShift)
 		if p.r.IntN(3) == 0 {
-			text = p.c.ordinary()
+			text = p.c.Ordinary()
 		}
 		out = append(out, entry{text, false})
 	}
@@ -76,7 +77,7 @@ func prompts(f rules.Finding) bool {
 
 func TestReplay(t *testing.T) {
 	set := builtin(t)
-	p := replay{rand.New(rand.NewPCG(2020, 4)), newCorpus(9)}
+	p := replay{rand.New(rand.NewPCG(2020, 4)), corpus.New(9)}
 	found, falseAlarms := 0, 0
 	for _, e := range p.entries(8000) {
 		hit := slices.ContainsFunc(scan(t, set, e.text, detect.Context{}), prompts)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chaperone/internal/detect"
+	"chaperone/internal/detect/corpus"
 	"chaperone/rules"
 )
 
@@ -164,7 +165,7 @@ func BenchmarkEngines(b *testing.B) {
 			return n
 		}},
 	}
-	messages := newCorpus(3).messages(speedBytes)
+	messages := corpus.New(3).Messages(speedBytes)
 	for range b.N {
 		for _, e := range engines {
 			e.rates = nil
