@@ -58,6 +58,13 @@ type Fetcher interface {
 	Fetch(ctx context.Context, id chat.ID, message chat.MessageID) (string, error)
 }
 
+// Backlog is implemented by bots whose platform keeps what was said while the
+// bot was away, and delivers it afterwards. Without it every absence is a gap.
+type Backlog interface {
+	// Keeps says for how long; 0 is for ever.
+	Keeps() time.Duration
+}
+
 // Kind is a kind of effect.
 type Kind string
 

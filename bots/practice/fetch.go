@@ -2,6 +2,7 @@ package practice
 
 import (
 	"context"
+	"time"
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
@@ -30,3 +31,6 @@ func (p *Platform) Fetch(_ context.Context, id chat.ID, message chat.MessageID) 
 	}
 	return unquote(b), nil
 }
+
+// Keeps implements bots.Backlog: what the bot has not acknowledged is kept.
+func (p *Platform) Keeps() time.Duration { return 0 }

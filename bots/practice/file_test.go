@@ -256,7 +256,7 @@ func TestWhatWasNotAcknowledgedIsDeliveredAfterARestart(t *testing.T) {
 			defer close(ended)
 			p.Run(ctx, func(_ context.Context, events []chat.Event) error { return store(events) })
 		}()
-		for end := time.Now().Add(10 * time.Second); !enough(); time.Sleep(2 * time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); !enough(); time.Sleep(2 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("waited in vain")
 			}

@@ -269,8 +269,15 @@ type tab struct {
 
 func (b tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.Fatal(err)
+	for _, step := range steps {
+		err := chromedp.Do(b.ctx, step)
+		// A live page may replace what was found before it is acted upon.
+		for try := 0; try < 10 && err != nil && strings.Contains(err.Error(), "(-32000)"); try++ {
+			err = chromedp.Do(b.ctx, step)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -278,7 +285,7 @@ func (b tab) do(steps ...chromedp.Action[chromedp.Void]) {
 func (b tab) is(what, js string) {
 	b.Helper()
 	var last error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
 		if err == nil && yes {
 			return

@@ -68,10 +68,17 @@ func browser(t testing.TB, url string) func() *tab {
 
 func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%v\nthe page says:\n%s", err, p.text("main"))
+	for _, step := range steps {
+		err := chromedp.Do(ctx, step)
+		// A live page may replace what was found before it is acted upon.
+		for try := 0; try < 10 && err != nil && strings.Contains(err.Error(), "(-32000)"); try++ {
+			err = chromedp.Do(ctx, step)
+		}
+		if err != nil {
+			p.t.Fatalf("%v\nthe page says:\n%s", err, p.text("main"))
+		}
 	}
 }
 
@@ -85,7 +92,7 @@ func (p *tab) click(selector string) {
 // read evaluates an expression in the page.
 func read[T any](p *tab, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -108,7 +115,7 @@ func (p *tab) count(selector string) int {
 // wait waits until an expression is true of the page.
 func (p *tab) wait(what, expression string) {
 	p.t.Helper()
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		ctx, cancel := context.WithDeadline(p.ctx, until)
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		cancel()

@@ -56,6 +56,7 @@ func (a *App) calls() control.Table {
 		"clock.confirm": named(access.Configure, a.clockConfirm),
 		"audit.export":  named(access.Machine, a.auditExport), // it writes a file on this machine
 	}
+	a.chatCalls(t)
 	a.retentionCalls(t)
 	a.lookCalls(t)
 	return t

@@ -16,7 +16,6 @@ import (
 // lookCalls are what pages ask for besides the lists of the command line. They
 // change nothing.
 func (a *App) lookCalls(t control.Table) {
-	t["chat.list"] = looks(access.See, a.chatList)
 	t["hold.show"] = looks(access.See, a.holdShow)
 	t["retention.overview"] = looks(access.See, a.retentionOverview)
 	t["retention.look"] = looks(access.See, a.retentionLook)
@@ -27,22 +26,6 @@ func (a *App) lookCalls(t control.Table) {
 
 // most is how many rows a call gives at once.
 const most = 1000
-
-// Chat is a chat as pages name it.
-type Chat struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Kind string `json:"kind"`
-}
-
-func (a *App) chatList(ctx context.Context, _ struct{}) ([]Chat, error) {
-	all, err := a.store.Chats(ctx)
-	out := make([]Chat, len(all))
-	for i, k := range all {
-		out[i] = Chat{ID: k.ID.String(), Name: cmp.Or(k.Name, k.ID.Local), Kind: string(k.Kind)}
-	}
-	return out, err
-}
 
 // WhichHold names a hold.
 type WhichHold struct {

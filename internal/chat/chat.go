@@ -56,6 +56,8 @@ const (
 	Reacted  EventKind = "reacted"  // Member, Message, Text (the reaction)
 	Joined   EventKind = "joined"   // Member, Name
 	Left     EventKind = "left"     // Member
+	Removed  EventKind = "removed"  // the bot is no longer in the chat
+	Missed   EventKind = "missed"   // what the bot could not read, from Since until At: Gap, and Message where it was one
 	Answered EventKind = "answered" // Member, Prompt, Answer, Text (what they wrote, where the answer wants it)
 	Ticked   EventKind = "ticked"   // Member, Prompt, Step, Done
 )
@@ -79,4 +81,18 @@ type Event struct {
 	Answer   string
 	Step     string
 	Done     bool
+	Since    time.Time
+	Gap      Gap
 }
+
+// Gap says why the bot cannot vouch for a stretch of a chat.
+type Gap string
+
+// The kinds of gap.
+const (
+	NotThere    Gap = "not-there"     // the bot was not in the chat, or its notice did not stand there
+	Offline     Gap = "offline"       // nobody listened
+	Undecrypted Gap = "undecryptable" // it arrived and could not be read
+	Unseen      Gap = "unseen"        // a message was deleted before it was read
+	ByOthers    Gap = "by-others"     // a message was deleted by somebody other than its sender and the bot
+)

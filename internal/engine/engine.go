@@ -135,6 +135,16 @@ type Disposals interface {
 	Cancel(ctx context.Context, now time.Time, prefix string) error
 }
 
+// Gaps is where the stretches are kept that the bot cannot vouch for (DESIGN
+// invariant 9). Receive and Settle note those that events tell of.
+type Gaps interface {
+	// Away notes, for every chat of an account that the bot sits in, that
+	// nobody listened for a while; later: all of it was delivered afterwards.
+	Away(ctx context.Context, account chat.Account, since, until time.Time, later bool) error
+	// Gaps lists those of a chat, or with a zero id of all, the oldest first.
+	Gaps(ctx context.Context, id chat.ID) ([]Gap, error)
+}
+
 // Eraser forgets what is no longer needed.
 type Eraser interface {
 	Erase(ctx context.Context, now time.Time) error
@@ -149,6 +159,7 @@ type Store interface {
 	Timepiece
 	Runs
 	Disposals
+	Gaps
 	Eraser
 }
 
@@ -215,7 +226,8 @@ type Message struct {
 	Member   chat.MemberID
 	At       time.Time
 	Revision int64
-	Deleted  bool // only this is new; nothing else of the row changes
+	Deleted  bool          // only this is new, and By; nothing else of the row changes
+	By       chat.MemberID // who deleted it
 	Label    string
 	Class    retention.Class // what a schedule calls it; empty: not known
 	Prompt   string

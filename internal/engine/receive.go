@@ -77,7 +77,7 @@ func (e *Engine) split(ctx context.Context, events []chat.Event) (now, later []c
 		if err != nil {
 			return nil, nil, err
 		}
-		member := ev.Kind == chat.Added || ev.Kind == chat.Joined || ev.Kind == chat.Left
+		member := ev.Kind == chat.Added || ev.Kind == chat.Joined || ev.Kind == chat.Left || ev.Kind == chat.Removed || ev.Kind == chat.Missed
 		if open || (member && !held[id]) {
 			now = append(now, ev)
 			continue

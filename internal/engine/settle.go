@@ -206,7 +206,7 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 			sh.Gone(b.now, ev.Message)
 			b.touched[sh] = true
 		}
-		b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Deleted: true})
+		b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Deleted: true, By: ev.Member, At: ev.At})
 	case chat.Answered:
 		b.answered(ev)
 	case chat.Ticked:

@@ -45,7 +45,8 @@ func TestATransferComesBeforeTheDeletion(t *testing.T) {
 	h.posts(t, 3)
 	h.post("secret", "SECRET: the invented plan of the invented tunnel")
 	until(t, "it is settled", func() bool { all, err := h.store.Messages(t.Context()); return err == nil && len(all) == 4 })
-	const month = 31 * 24 * time.Hour
+	const month = 16 * 24 * time.Hour
+	h.advance(t, 15*24*time.Hour) // nobody answers the prompt about the secret
 	if err := h.MoveClock(t.Context(), "Nasreen Malik", month, func() error { h.shift(month); return nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -32,9 +32,9 @@ func (e *Engine) restartClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := e.o.Now()
+	now, last := e.o.Now(), w.Expect
 	if moved := w.Declare(w.Moving).Restart(now); w.Moving != 0 && moved.MayDestroy() == nil && w.Watch.MayDestroy() == nil {
-		w.Watch = moved
+		w.Watch, last = moved, last.Add(w.Moving)
 	} else {
 		w.Watch = w.Restart(now)
 	}
@@ -45,6 +45,9 @@ func (e *Engine) restartClock(ctx context.Context) error {
 	e.trouble("clock", is)
 	if is != nil {
 		e.o.Log.Error("the clock is not vouched for: nothing is destroyed until it is", "err", is)
+	}
+	if err := e.away(ctx, last, now); err != nil {
+		return err
 	}
 	return e.o.Store.SetWatch(ctx, now, w, "")
 }

@@ -99,7 +99,7 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 			}
 		}
 		if a.Kind == "post" && f.Outcome == engine.Done {
-			if err := t.exec("UPDATE chats SET noticed = 1 WHERE n = ?", row.n); err != nil {
+			if err := errors.Join(t.exec("UPDATE chats SET noticed = 1 WHERE n = ?", row.n), t.reads(row.n, f.Now)); err != nil {
 				return err
 			}
 		}

@@ -45,6 +45,9 @@ func (t *tx) chat(id chat.ID, now time.Time) (chatRow, error) {
 		if err == nil {
 			err = t.plan(row.n, engine.Action{Key: fmt.Sprintf("notice/%d", row.n), Kind: "post", Due: now})
 		}
+		if err == nil {
+			err = t.gap(row.n, "before", engine.Gap{Kind: chat.NotThere})
+		}
 	}
 	if err != nil {
 		return row, err
@@ -95,6 +98,9 @@ func (t *tx) receive(now time.Time, ev *chat.Event) error {
 		if err := t.exec("UPDATE chats SET name = ?, kind = ? WHERE n = ?", ev.Name, string(ev.ChatKind), row.n); err != nil {
 			return err
 		}
+	}
+	if err := t.gapsOf(row, ev, now); err != nil {
+		return err
 	}
 	var slot uint64
 	var text []byte

@@ -88,6 +88,9 @@ type body struct {
 func (t *tx) messages(row chatRow, in engine.Settlement) error {
 	for _, m := range in.Messages {
 		if m.Deleted {
+			if err := t.deleted(row, m); err != nil {
+				return err
+			}
 			if err := t.exec("UPDATE messages SET deleted = 1 WHERE chat = ? AND id = ?", row.n, string(m.ID)); err != nil {
 				return err
 			}
