@@ -31,8 +31,12 @@ func Leavers(s Situation) Plan {
 	if !p.trusted() {
 		return p.plan
 	}
-	p.plan.Memory = Memory{At: s.Directory.At, People: p.change.next, Owners: owners}
+	p.plan.Trusted = true
+	p.plan.Memory = Memory{At: s.Directory.At, First: s.Before.First, People: p.change.next, Owners: owners}
 	if s.Before.At.IsZero() {
+		p.plan.Memory.First = s.Directory.At
+	}
+	if p.plan.Memory.First.Equal(s.Directory.At) {
 		p.stop("This is the first directory: it is only learned. Leavers are planned from the next one on.")
 		return p.plan
 	}
@@ -67,9 +71,8 @@ type place struct {
 // candidate is a removal that is due, before the limits.
 type candidate struct {
 	Step
-	admin  bool
-	size   int  // of the chat
-	agreed bool // two people approved it
+	admin bool
+	size  int // of the chat, before this hour's removals
 }
 
 func (p *planner) stop(format string, args ...any) {
@@ -100,10 +103,12 @@ func (p *planner) noticed() []PersonID {
 // usable reports whether there is a directory to plan from. Nobody's approval
 // can replace one.
 func (p *planner) usable() bool {
+	if p.Frozen != "" {
+		p.stop("%s", p.Frozen)
+		return false
+	}
 	age := p.Now.Sub(p.Directory.At)
 	switch {
-	case p.Frozen != "":
-		p.stop("%s", p.Frozen)
 	case p.Failed != "":
 		p.stop("The directory could not be read: %s", p.Failed)
 	case len(p.Directory.People) == 0:
@@ -117,6 +122,7 @@ func (p *planner) usable() bool {
 	default:
 		return true
 	}
+	p.plan.Unusable = p.plan.Stopped[0]
 	return false
 }
 
@@ -196,6 +202,7 @@ func (p *planner) matchAll() {
 		if doubt == NoDoubt {
 			p.change.Matched++
 			p.matches[m] = match
+			p.plan.Matches = append(p.plan.Matches, Matched{Member: m, Match: match})
 		} else if in.Local != "" {
 			p.alarm(AlarmKind(doubt), Step{Chat: in, Member: m.ID}, "%s", doubtText[doubt])
 		}
@@ -221,17 +228,25 @@ var doubtText = map[Doubt]string{
 
 // review looks at every membership of every chat.
 func (p *planner) review() {
+	gone := map[chat.ID]int{} // removed within the hour: the limit is of the chat as it was
+	for _, r := range p.Removed {
+		if p.Now.Sub(r.At) < time.Hour {
+			gone[r.Step.Chat]++
+		}
+	}
 	for _, c := range p.Chats {
 		var due []candidate
 		seen := make(map[*Member]bool, len(c.Members))
-		size, admins := 0, 0
+		named, admins := p.administrators(c)
+		size := gone[c.ID]
 		for _, ms := range c.Members {
 			m := p.member[memberKey{c.ID.Account, ms.Member}]
 			if m != nil && (m.Bot || seen[m]) {
 				continue
 			}
 			size++
-			if ms.Admin {
+			admin := ms.Admin || named[ms.Member]
+			if ms.Admin && !named[ms.Member] {
 				admins++
 			}
 			if m == nil {
@@ -243,7 +258,7 @@ func (p *planner) review() {
 				continue
 			}
 			if st, ok := p.membership(c, ms, m, match); ok {
-				due = append(due, candidate{Step: st, admin: ms.Admin})
+				due = append(due, candidate{Step: st, admin: admin})
 			}
 		}
 		for _, d := range p.keepAdmins(due, admins) {
@@ -251,6 +266,42 @@ func (p *planner) review() {
 			p.due = append(p.due, d)
 		}
 	}
+}
+
+// administrators finds the members of a chat whom the configuration names as
+// its administrators, and says how many that are. A name that fits several
+// protects all of them, and counts as one.
+func (p *planner) administrators(c Chat) (named map[chat.MemberID]bool, count int) {
+	named = map[chat.MemberID]bool{}
+	for _, name := range c.Administrators {
+		found := false
+		for _, ms := range c.Members {
+			m := p.member[memberKey{c.ID.Account, ms.Member}]
+			if (m == nil || !m.Bot) && slices.Contains(p.called(c.ID.Account, ms.Member, m), Key(name)) {
+				named[ms.Member], found = true, true
+			}
+		}
+		if found {
+			count++
+		}
+	}
+	return named, min(count, len(named))
+}
+
+// called lists everything that a member may be called in the configuration.
+func (p *planner) called(account chat.Account, id chat.MemberID, m *Member) []PersonID {
+	names := []PersonID{Key(string(id)), Key(string(account) + "/" + string(id))}
+	if m == nil {
+		return names
+	}
+	names = append(names, Key(m.Name), Key(string(m.ID)))
+	if match, ok := p.matches[m]; ok {
+		names = append(names, match.Person)
+		if person, there := p.index.person(match.Person); there {
+			names = append(names, Key(person.Name))
+		}
+	}
+	return slices.DeleteFunc(names, func(n PersonID) bool { return n == "" })
 }
 
 // keepAdmins takes the administrators off the list when the chat would be left
@@ -299,7 +350,7 @@ func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Ste
 	st.Because = because(person, at, p.Now, match.Explain(*m))
 	for _, r := range p.Reinstated {
 		if r.Person == person.ID && r.Leaves == person.Leaves {
-			p.wait(st, time.Time{}, "They were let in again by %s.", r.By)
+			p.wait(st, time.Time{}, "%s", r.Says())
 			return st, false
 		}
 	}
@@ -311,7 +362,11 @@ func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Ste
 		p.wait(st, start, "The farewell is not due yet.")
 		return st, false
 	}
-	if !p.free(c, ms, st) || !p.permitted(st, p.looks(person, there, at, match)) {
+	if c.Watched {
+		p.plan.Would = append(p.plan.Would, st)
+		return st, false
+	}
+	if !p.free(c, ms, st) || !p.permitted(st, p.looks(st, person, there, at, match)) {
 		return st, false
 	}
 	return p.farewell(st, grace)
@@ -360,11 +415,13 @@ func (p *planner) farewell(st Step, grace time.Duration) (Step, bool) {
 }
 
 // looks says why a person has to look before this leaver is removed, if so.
-func (p *planner) looks(person *Person, there bool, at time.Time, match Match) string {
+func (p *planner) looks(st Step, person *Person, there bool, at time.Time, match Match) string {
 	if why, odd := p.change.odd[person.ID]; odd {
 		return why
 	}
 	switch {
+	case len(p.Contested) > 0 && slices.Contains(p.Contested, st.Key()):
+		return "they answered the farewell that it is wrong"
 	case !there:
 		return "their row is gone from the directory since the leaving date was seen"
 	case match.proved.After(at):
@@ -414,7 +471,7 @@ func (p *planner) limit() {
 	open := p.open()
 	why := p.tooMany(open)
 	for _, d := range p.due {
-		if d.agreed || why == "" {
+		if d.Agreed || why == "" {
 			p.plan.Removals = append(p.plan.Removals, d.Step)
 		}
 	}
@@ -435,7 +492,7 @@ func (p *planner) limit() {
 func (p *planner) agree(list []candidate, batch string) {
 	for i := range list {
 		d := &list[i]
-		d.agreed = d.agreed || len(p.approvers(d.Person, p.Rules.Approval, d.Key(), batch)) >= 2
+		d.Agreed = d.Agreed || len(p.approvers(d.Person, p.Rules.Approval, d.Key(), batch)) >= 2
 	}
 }
 
@@ -443,7 +500,7 @@ func (p *planner) agree(list []candidate, batch string) {
 func (p *planner) open() []candidate {
 	var list []candidate
 	for _, d := range p.due {
-		if !d.agreed {
+		if !d.Agreed {
 			list = append(list, d)
 		}
 	}

@@ -205,7 +205,7 @@ func TestInterlocks(t *testing.T) {
 			s.Members[5].Phone, s.Members[5].PhoneAt, s.Members[5].Also = "", time.Time{}, []chat.MemberID{"447700900005@lid"}
 		}, "does not know this member"},
 		"reinstated": {func(s *Situation) {
-			s.Reinstated = []Reinstatement{{Person: pid(5), Leaves: s.Directory.People[5].Leaves, By: "ig-1"}}
+			s.Reinstated = []Reinstatement{{Person: pid(5), Leaves: s.Directory.People[5].Leaves, By: "ig-1", Return: []Return{{team, "m5"}}}}
 		}, "let in again by ig-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -463,10 +463,101 @@ func TestFirstDirectoryIsLearned(t *testing.T) {
 	s.Members[5].PhoneAt = longAgo
 	learn(&s)
 	p := turn(&s, 24*time.Hour)
-	if who(p.Notices) != "m5" {
+	if len(p.Notices) != 0 || !strings.Contains(strings.Join(p.Stopped, " "), "first directory") {
+		t.Fatalf("the same list again is taken for the next one: %q %v", who(p.Notices), p.Stopped)
+	}
+	s.Directory.At = s.Now
+	if p = turn(&s, 24*time.Hour); who(p.Notices) != "m5" {
 		t.Fatalf("%v %+v", p.Stopped, p.Questions)
 	}
+	s.Directory.At = s.Now
 	if p = turn(&s, 0); who(p.Removals) != "m5" {
 		t.Errorf("%q %v", who(p.Removals), p.Stopped)
+	}
+}
+
+// Of a chat that is only watched it is told what would be done.
+func TestWatchedChats(t *testing.T) {
+	s := world(10)
+	leave(&s, 5, "2026-11-19")
+	s.Chats[0].Watched = true
+	p := turn(&s, 25*time.Hour)
+	if len(p.Notices)+len(p.Removals)+len(p.Waiting) != 0 || who(p.Would) != "m5" {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A leaver who says that it is wrong stays until a person has looked.
+func TestContested(t *testing.T) {
+	s := world(10)
+	leave(&s, 5, "2026-11-19")
+	turn(&s, 24*time.Hour)
+	s.Directory.At = s.Now
+	s.Contested = []string{s.Notices[0].Step.Key()}
+	p := Leavers(s)
+	if len(p.Removals) != 0 || len(p.Questions) != 1 || !strings.Contains(p.Questions[0].Why, "answered the farewell") {
+		t.Fatalf("%q %+v", who(p.Removals), p.Questions)
+	}
+	s.Approvals = []Approval{{Key: p.Questions[0].Key, By: "ig-1", At: s.Now}}
+	if p := Leavers(s); who(p.Removals) != "m5" {
+		t.Errorf("%v %+v", p.Stopped, p.Questions)
+	}
+}
+
+// Administrators whom the configuration names count, whatever they are called
+// there; a name that fits two counts as one and keeps both.
+func TestNamedAdministrators(t *testing.T) {
+	for name, c := range map[string]struct {
+		names []string
+		same  bool // two members show the name Person 5
+		want  string
+	}{
+		"enough":                      {names: []string{"m5", "S006", "Person 7"}, want: "m5"},
+		"last two":                    {names: []string{"m5", "person 6"}},
+		"by account and id":           {names: []string{"practice/m5", "S006"}},
+		"a display name":              {names: []string{"  siân", "S006"}},
+		"one that is not there":       {names: []string{"m5", "S006", "Someone Else"}},
+		"one name for two":            {names: []string{"Person 5", "S006", "S007"}, same: true, want: "m5"},
+		"one name for two, last two":  {names: []string{"Person 5", "S006"}, same: true},
+		"one member under two names":  {names: []string{"m5", "S005", "S006"}},
+		"others":                      {names: []string{"m6", "m7"}, want: "m5"},
+		"nobody is named":             {want: "m5"},
+		"a name that the leaver lost": {names: []string{"Person 6", "Person 7"}, want: "m5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := world(10)
+			for i := range s.Chats[0].Members {
+				s.Chats[0].Members[i].Admin = false
+			}
+			s.Chats[0].Administrators = c.names
+			s.Members[5].Name = "Siân"
+			if c.same {
+				s.Members[8].Name = "Person 5"
+			}
+			leave(&s, 5, "2026-11-19")
+			turn(&s, 24*time.Hour)
+			s.Directory.At = s.Now
+			if p := Leavers(s); who(p.Removals) != c.want || (c.want == "") != (len(p.Alarms) > 0 && p.Alarms[0].Kind == LastAdmin) {
+				t.Errorf("%q are removed, want %q: %+v", who(p.Removals), c.want, p.Alarms)
+			}
+		})
+	}
+}
+
+// The limit of a chat is of the chat as it was: a batch that was within it
+// stays within it while it is carried out.
+func TestABatchWithinTheLimitStaysWithinIt(t *testing.T) {
+	s := world(200)
+	leaveAll(&s, 10, 14)
+	turn(&s, 24*time.Hour)
+	s.Directory.At = s.Now
+	p := Leavers(s)
+	if len(p.Removals) != 4 {
+		t.Fatalf("%q: %v", who(p.Removals), p.Stopped)
+	}
+	s.Removed = append(s.Removed, Removal{Step: p.Removals[0], At: s.Now})
+	s.Chats[0].Members = append(append([]Membership(nil), s.Chats[0].Members[:10]...), s.Chats[0].Members[11:]...)
+	if p := Leavers(s); len(p.Removals) != 3 {
+		t.Errorf("after the first of four %d are left: %v", len(p.Removals), p.Stopped)
 	}
 }

@@ -15,6 +15,7 @@ type Member struct {
 	Account chat.Account
 	ID      chat.MemberID
 	Also    []chat.MemberID // other ids of the same member there, such as WhatsApp's hidden id beside the number
+	Name    string          // as the platform shows it: finds a named administrator, and matches nobody
 	Bot     bool            // a bot or an app, this one included
 	Guest   string          // the other organisation that an administrator confirmed them to be from
 

@@ -15,6 +15,7 @@ import (
 // beyond those of members.
 type Memory struct {
 	At     time.Time        `json:"at"`
+	First  time.Time        `json:"first"`  // the list that was only learned; leavers are planned from any other
 	People []Trace          `json:"people"` // in order of ID
 	Owners map[string]Owner `json:"owners"` // who had each number and address of a member
 }

@@ -45,16 +45,18 @@ func effective(p *Person, zone *time.Location) time.Time {
 
 // Chat is a chat that leavers are removed from.
 type Chat struct {
-	ID      chat.ID
-	Kind    chat.Kind
-	Members []Membership
+	ID             chat.ID
+	Kind           chat.Kind
+	Watched        bool     // not switched on: what would be done there is told, and nothing done
+	Administrators []string // as the configuration names them: by member id, person or name
+	Members        []Membership
 }
 
 // Membership is one member in one chat, by any of their ids.
 type Membership struct {
 	Member chat.MemberID
 	Owner  bool // the chat is theirs; it must be handed over first
-	Admin  bool // a named administrator of it
+	Admin  bool // an administrator of it, as the platform says
 }
 
 // Step is one member to be told, or removed, from one chat.
@@ -66,6 +68,7 @@ type Step struct {
 	Leaves  Date
 	Due     time.Time // when the removal is due
 	Because string    // leaving and match, for a person to read
+	Agreed  bool      // two people approved the removal: it does not count towards the limits
 }
 
 // Key names the step for ever: the same member, chat, person and leaving date
@@ -107,6 +110,7 @@ type Situation struct {
 	Protected  map[PersonID]string // who stays, and why: an incident lead, the accountable owner
 	Incident   bool                // an incident is open: nobody leaves an emergency chat
 	Notices    []Notice            // sent and not withdrawn
+	Contested  []string            // keys of steps whose leaver answered that the farewell is wrong
 	Removed    []Removal           // of the last hour at least
 	Approvals  []Approval
 	Reinstated []Reinstatement
@@ -152,12 +156,16 @@ type Alarm struct {
 // Plan is what is to be done about leavers now.
 type Plan struct {
 	Stopped   []string // why nobody is removed, except those whom two people approved; empty else
+	Unusable  string   // why there is no directory to plan from; empty where there is
+	Trusted   bool     // the directory looks whole, or two people said so: Matches, Alarms and Memory are news
 	Notices   []Step   // farewells to be sent now, before anything of Removals
 	Removals  []Step
+	Would     []Step   // of chats that are only watched: what would be done there now
 	Withdrawn []Notice // farewells of people who stay after all
 	Questions []Question
 	Waiting   []Waiting
 	Alarms    []Alarm
 	Facts     Facts
-	Memory    Memory // what is to be remembered; as before when the directory was not trusted
+	Matches   []Matched // of members who were joined to a person; without texts
+	Memory    Memory    // what is to be remembered; as before when the directory was not trusted
 }

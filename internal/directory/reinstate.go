@@ -8,14 +8,24 @@ import (
 	"chaperone/internal/chat"
 )
 
-// Reinstatement lets a removed person in again. While it stands the same
-// leaving date removes nobody; another date does.
+// Reinstatement lets a removed person in again, or keeps one in who was to be
+// removed. While it stands the same leaving date removes nobody; another date
+// does.
 type Reinstatement struct {
 	Person PersonID
 	Leaves Date
 	By     string // the named person who decided
+	Why    string // in their words; may be empty
 	At     time.Time
-	Return []Return // where they go back to
+	Return []Return // where they go back to; empty for one who was not removed
+}
+
+// Says tells of the reinstatement, for a person to read.
+func (r Reinstatement) Says() string {
+	if len(r.Return) == 0 {
+		return fmt.Sprintf("%s decided that they stay.", r.By)
+	}
+	return fmt.Sprintf("They were let in again by %s.", r.By)
 }
 
 // Return is a member to be let into a chat again.
