@@ -2,8 +2,8 @@
 // that joins them. Pages, calls and commands name the right they need; whether
 // somebody has it is decided here alone.
 //
-// It holds values. It must not know an address, a password or a session, and
-// never reads or stores anything.
+// It holds values: accounts, links and passkeys among them. It must not know an
+// address or a session, and never reads or stores anything.
 package access
 
 import (

@@ -44,11 +44,12 @@ const (
 	Undo      Act = "undo"      // what the bot destroyed was given back
 	Erase     Act = "erase"     // data about a person were erased
 	Clock     Act = "clock"     // a person confirmed or moved the clock
+	SignIn    Act = "sign-in"   // somebody signed in to the console
 )
 
 var acts = []Act{
 	Destroy, Transfer, Remove, Reinstate, Hold, Release, Export, Search,
-	Approve, Refuse, Configure, Undo, Erase, Clock,
+	Approve, Refuse, Configure, Undo, Erase, Clock, SignIn,
 }
 
 // Object is the kind of thing that an act was done to. The names are closed.
@@ -66,10 +67,11 @@ const (
 	OfSetting   Object = "setting"
 	OfDirectory Object = "directory"
 	OfLog       Object = "log"
+	OfAccount   Object = "account" // somebody who can sign in
 )
 
 var objects = []Object{
-	OfMessage, OfMember, OfPerson, OfChat, OfRecord, OfMatter, OfRun, OfSetting, OfDirectory, OfLog,
+	OfMessage, OfMember, OfPerson, OfChat, OfRecord, OfMatter, OfRun, OfSetting, OfDirectory, OfLog, OfAccount,
 }
 
 // Digest is a keyed digest of what an act was done to. Who has the key can

@@ -48,7 +48,7 @@ var allowed = map[string][]string{
 	"internal/exports":       {"internal/chat"},
 	"internal/engine": {"bots", "rules", "internal/chat", "internal/detect", "internal/policy", "internal/prompt", "internal/record",
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
-	"internal/store": {"rules", "internal/chat", "internal/engine", "internal/policy", "internal/prompt", "internal/record",
+	"internal/store": {"rules", "internal/access", "internal/chat", "internal/engine", "internal/policy", "internal/prompt", "internal/record",
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
 	"internal/console": {"internal/access", "bots", "rules", "internal/chat", "internal/engine", "internal/store", "internal/policy", "internal/prompt",
 		"internal/record", "internal/hold", "internal/retention", "internal/directory", "internal/audit"},
