@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Limits on archives. What people really have is far below them; what is made
@@ -166,15 +167,16 @@ func base(name string) string {
 }
 
 // chatName takes a chat's name from the name of its file, or of the archive
-// or folder around a "_chat.txt".
+// or folder around a "_chat.txt" or a day.
 func chatName(name string) string {
 	outer, inner, packed := strings.Cut(strings.ReplaceAll(name, `\`, "/"), "!")
 	if !packed {
 		outer, inner = "", outer
 	}
 	b := base(inner)
-	if dir := path.Dir(inner); b == "_chat" && dir != "." && dir != "/" {
-		b = path.Base(dir)
+	_, err := time.Parse(time.DateOnly, b)
+	if dir := path.Dir(inner); (b == "_chat" || err == nil) && dir != "." && dir != "/" {
+		b = path.Base(dir) // a day of a Slack channel lies in its folder too
 	} else if b == "_chat" && packed {
 		b = base(outer)
 	}

@@ -18,7 +18,8 @@ import (
 
 type discordMessage struct {
 	ID, Type, Timestamp, TimestampEdited, Content string
-	Author                                        struct{ ID, Name, Nickname string }
+	Author                                        discordPerson
+	Mentions                                      []discordPerson
 	Attachments                                   []struct{ FileName string }
 	Embeds                                        []struct {
 		Title, URL, Description string
@@ -31,23 +32,28 @@ type discordMessage struct {
 	}
 }
 
+type discordPerson struct{ ID, Name, Nickname string }
+
+func (p discordPerson) name() string { return firstOf(p.Nickname, p.Name, p.ID) }
+
 // discord reads what DiscordChatExporter writes, or a list of a data package.
 func (s *source) discord(out *sink) {
 	if head := s.peek(sniffed); looksJSON(head) {
 		if array, has := fields(head); array && has["Contents"] {
-			s.discordOwn(out, s.chat)
+			s.discordOwn(out, discordChannel{name: s.chat})
 			return
 		}
 	}
 	w, chat, id := s.walk(out), s.chat, ""
-	want, got := -1, 0
+	want, got, private := -1, 0, false
 	w.run(func() error {
 		return elements(w, []string{"messages"}, func(key string) error {
-			var v struct{ ID, Name string }
+			var v struct{ ID, Name, Type string }
 			switch key {
 			case "channel":
 				_, err := w.value(&v)
 				chat, id = firstOf(v.Name, chat), v.ID+"/"
+				private = strings.HasPrefix(v.Type, "Direct")
 				return err
 			case "messageCount":
 				_, err := w.value(&want)
@@ -57,7 +63,7 @@ func (s *source) discord(out *sink) {
 		}, func(m discordMessage) {
 			got++
 			r := m.message()
-			r.Chat, r.File, r.ID = chat, s.name, id+m.ID
+			r.Chat, r.File, r.ID, r.Private = chat, s.name, id+m.ID, private
 			if r.ReplyTo != "" {
 				r.ReplyTo = id + r.ReplyTo
 			}
@@ -70,12 +76,14 @@ func (s *source) discord(out *sink) {
 }
 
 func (m discordMessage) message() Message {
-	out := Message{At: anyTime(m.Timestamp), Kind: Said, Edited: m.TimestampEdited != "", Sender: firstOf(m.Author.Nickname, m.Author.Name, m.Author.ID)}
+	out := Message{At: anyTime(m.Timestamp), Kind: Said, Edited: m.TimestampEdited != "", Sender: m.Author.name()}
 	switch m.Type {
-	case "GuildMemberJoin", "RecipientAdd", "UserJoin":
-		out.Kind = Joined
+	case "GuildMemberJoin", "UserJoin":
+		out.Kind, out.Who = Joined, []string{out.Sender}
+	case "RecipientAdd":
+		out.Kind, out.Who = Joined, m.about()
 	case "RecipientRemove":
-		out.Kind = Left
+		out.Kind, out.Who = Left, m.about()
 	case "Default", "Reply", "", "ChatInputCommand", "ContextMenuCommand", "ThreadStarterMessage", "Forward":
 	default:
 		out.Kind = System
@@ -104,6 +112,18 @@ func (m discordMessage) message() Message {
 	}
 	out.Text = joined(parts)
 	return out
+}
+
+// about names the people whom a line of the platform is about: those in it, or
+// else who caused it.
+func (m discordMessage) about() (who []string) {
+	for _, p := range m.Mentions {
+		who = append(who, p.name())
+	}
+	if who == nil {
+		who = []string{m.Author.name()}
+	}
+	return who
 }
 
 // joined puts the parts that are there on lines of their own.
@@ -138,30 +158,73 @@ func (t *tree) discordPackage(root string, out *sink) {
 		})
 		done()
 	}
+	other := 0
 	for _, e := range t.files {
 		dir, file := path.Split(e.name)
-		if out.stopped || !strings.HasPrefix(e.name, root) || file != "messages.json" && file != "messages.csv" {
+		if out.stopped {
+			return
+		}
+		if !strings.HasPrefix(e.name, root) || file != "messages.json" && file != "messages.csv" {
+			if !strings.HasPrefix(e.name, root) || file != "channel.json" && e.name != root+"index.json" {
+				other++
+			}
 			continue
 		}
 		id := strings.TrimPrefix(path.Base(dir), "c")
+		c := t.discordChannel(dir, out)
+		c.name = firstOf(names[id], c.name, id)
 		s, done, err := t.source(e.name)
 		if err != nil {
 			out.broken(t.inside+e.name, "it cannot be opened: "+reason(err))
 			continue
 		}
 		if file == "messages.csv" {
-			s.discordCSV(out, firstOf(names[id], id))
+			s.discordCSV(out, c)
 		} else {
-			s.discordOwn(out, firstOf(names[id], id))
+			s.discordOwn(out, c)
 		}
 		done()
+	}
+	if other > 0 {
+		out.gap(t.name, many(other, "other file")+" not looked into")
 	}
 	out.gap(t.name, "a data package holds only what its one person wrote")
 }
 
+// discordChannel is what a data package says of a channel.
+type discordChannel struct {
+	name    string
+	private bool
+}
+
+// discordChannel reads the file beside the messages of a channel; its type is
+// a word today and was a number before.
+func (t *tree) discordChannel(dir string, out *sink) (c discordChannel) {
+	if !t.has(dir + "channel.json") {
+		return c
+	}
+	s, done, err := t.source(dir + "channel.json")
+	if err != nil {
+		out.broken(t.inside+dir+"channel.json", "it cannot be opened: "+reason(err))
+		return c
+	}
+	defer done()
+	var v struct {
+		Name string
+		Type json.RawMessage
+	}
+	w := s.walk(out)
+	w.run(func() error {
+		_, err := w.value(&v)
+		return err
+	})
+	kind := scalar(v.Type)
+	return discordChannel{name: v.Name, private: kind == "DM" || kind == "GROUP_DM" || kind == "1" || kind == "3"}
+}
+
 // own makes a message of a data package; the sender is its one person.
-func (s *source) own(chat, id, at, text, files string) Message {
-	m := Message{ID: id, Chat: chat, Sender: "the person of this package", At: anyTime(at), Kind: Said, Text: text, File: s.name}
+func (s *source) own(c discordChannel, id, at, text, files string) Message {
+	m := Message{ID: id, Chat: c.name, Private: c.private, Sender: "the person of this package", At: anyTime(at), Kind: Said, Text: text, File: s.name}
 	for f := range strings.FieldsSeq(files) {
 		f, _, _ = strings.Cut(f, "?")
 		m.Files, m.Kind = append(m.Files, path.Base(f)), Media
@@ -169,14 +232,14 @@ func (s *source) own(chat, id, at, text, files string) Message {
 	return m
 }
 
-func (s *source) discordOwn(out *sink, chat string) {
+func (s *source) discordOwn(out *sink, c discordChannel) {
 	type row struct {
 		ID                               json.RawMessage
 		Timestamp, Contents, Attachments string
 	}
 	w := s.walk(out)
 	w.run(func() error {
-		return elements(w, nil, nil, func(r row) { out.send(s.own(chat, scalar(r.ID), r.Timestamp, r.Contents, r.Attachments)) })
+		return elements(w, nil, nil, func(r row) { out.send(s.own(c, scalar(r.ID), r.Timestamp, r.Contents, r.Attachments)) })
 	})
 }
 
@@ -195,7 +258,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *source) discordCSV(out *sink, chat string) {
+func (s *source) discordCSV(out *sink, c discordChannel) {
 	in := &bounded{r: s.r}
 	r := csv.NewReader(in)
 	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
@@ -218,7 +281,7 @@ func (s *source) discordCSV(out *sink, chat string) {
 		case strings.EqualFold(strings.Trim(row[0], "\ufeff"), "ID"):
 			continue
 		}
-		m := s.own(chat, row[0], row[1], row[2], joined(row[3:]))
+		m := s.own(c, row[0], row[1], row[2], joined(row[3:]))
 		m.Line = line
 		out.send(m)
 	}

@@ -37,6 +37,7 @@ type Message struct {
 	Text    string   // as people read it: mark-up of the platform is resolved
 	ReplyTo string   // the id of the message that it answers, where the export says so
 	Files   []string // names of attached files
+	Who     []string // who joined or left, where the export names them; untrusted
 	Edited  bool
 	Private bool   // the chat is one of few people, and called by their names
 	File    string // where it stands: the file, with "archive!" before one in an archive
@@ -138,12 +139,19 @@ func many(n int, what string) string {
 type sink struct {
 	yield   func(Message, error) bool
 	stopped bool
-	n       int // messages handed over
+	n       int                    // messages handed over
+	named   int                    // files that they name and that are not there
+	has     func(file string) bool // whether a file is there; nil where nothing can be
 }
 
 // send hands a message over and reports whether to go on.
 func (k *sink) send(m Message) bool {
 	k.n++
+	for _, f := range m.Files {
+		if k.has == nil || !k.has(f) {
+			k.named++
+		}
+	}
 	return k.fail(m, nil)
 }
 

@@ -173,14 +173,35 @@ func (t *tree) file(e entry, as Format, left map[string]int, out *sink) {
 		out.broken(place, "an archive inside an archive is not opened: unpack it first")
 	case isZip(head):
 		readPath(place, as, t.count, out)
-	case len(head) == 0 && e.size > 0:
-		_, err := s.r.Peek(1)
-		out.broken(place, "it cannot be unpacked: "+reason(err))
+	case len(head) == 0:
+		s.nothing(out)
 	case sniff(head) == unreadable:
 		left["other file"]++
 	default:
+		if as == Auto && sniff(head) == Text {
+			s.chat = t.beside(e.name, s.chat)
+		}
 		s.read(as, out)
 	}
+}
+
+// beside gives the chat that a file was sent in: a contact card or a text in
+// the folder of a WhatsApp chat belongs to it.
+func (t *tree) beside(name, otherwise string) string {
+	dir := path.Dir(name)
+	if chat := path.Join(dir, "_chat.txt"); t.has(chat) {
+		return chatName(t.inside + chat)
+	}
+	found := ""
+	for _, e := range t.files {
+		if path.Dir(e.name) == dir && strings.HasPrefix(path.Base(e.name), "WhatsApp Chat with ") {
+			if found != "" {
+				return otherwise // of two chats, nobody can tell which
+			}
+			found = chatName(t.inside + e.name)
+		}
+	}
+	return firstOf(found, otherwise)
 }
 
 // source opens a file of the tree as a stream.

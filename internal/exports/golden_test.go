@@ -101,6 +101,9 @@ func told(name string, as exports.Format) string {
 			if len(m.Files) > 0 {
 				fmt.Fprintf(&b, " files %q", m.Files)
 			}
+			if len(m.Who) > 0 {
+				fmt.Fprintf(&b, " who %q", m.Who)
+			}
 			fmt.Fprintf(&b, " id %s at %s\n", short(m.ID), short(m.Place()))
 		}
 	}

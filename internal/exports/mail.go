@@ -19,54 +19,84 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // subject and the plain part of the body, or the text of its HTML; attached
 // files are named and not opened.
 
-// maxMail bounds one message of e-mail, attachments included.
-const maxMail = 64 << 20
-
 // eml reads one message.
-func (s *source) eml(out *sink) { s.mail(out, io.LimitReader(s.r, maxMail), s.name, 1) }
+func (s *source) eml(out *sink) { s.mail(out, s.r, s.name, 1) }
 
-// mbox reads one message after another. "From " at the beginning of a line
-// after an empty one begins the next.
+// mbox reads one message after another, each straight from the stream.
 func (s *source) mbox(out *sink) {
-	var b bytes.Buffer
-	begun, empty, long, n := 0, true, false, 0
-	flush := func() {
-		if begun == 0 {
-			return
-		}
-		n++
-		place := fmt.Sprintf("%s:%d", s.name, begun)
-		if long {
-			out.broken(place, "the message is longer than 64 MiB: only its beginning was read")
-		}
-		s.mail(out, &b, place, begun)
-		b.Reset()
-		long = false
+	m := mbox{s: s, out: out, empty: true}
+	for !out.stopped && m.begin() {
+		line := s.line
+		s.mail(out, &m, fmt.Sprintf("%s:%d", s.name, line), line)
+		_, _ = io.Copy(io.Discard, &m)
 	}
-	s.lines(out, func(line []byte) {
-		if empty && bytes.HasPrefix(line, []byte("From ")) {
-			flush()
-			begun, empty = s.line, false
-			return
+}
+
+// mbox gives the messages of an mbox one by one. "From " at the beginning of a
+// line after an empty one begins the next.
+type mbox struct {
+	s     *source
+	out   *sink
+	rest  []byte // of a line that was read
+	empty bool   // the line before was empty
+	begun bool   // the line that begins the next message was read
+	ended bool   // and the stream is at its end
+}
+
+// begin goes to the next message.
+func (m *mbox) begin() bool {
+	for !m.begun && !m.ended && !m.out.stopped {
+		if line, ok := m.line(); ok && len(line) > 0 {
+			m.out.broken(m.s.place(), "no message begins here; the line was not read")
 		}
-		empty = len(line) == 0
-		if begun == 0 {
-			if !empty {
-				out.broken(s.place(), "no message begins here; the line was not read")
+	}
+	begun := m.begun
+	m.begun = false
+	return begun
+}
+
+// line gives the next line of a message, or false where it ends.
+func (m *mbox) line() ([]byte, bool) {
+	for !m.ended {
+		line, err := m.s.next()
+		switch {
+		case errors.Is(err, errLong):
+			m.out.broken(m.s.place(), err.Error())
+			m.empty = false
+		case err != nil:
+			m.ended = true
+			if !errors.Is(err, io.EOF) {
+				m.out.broken(m.s.place(), "it cannot be read to its end: "+reason(err))
 			}
-			return
+		case m.empty && bytes.HasPrefix(line, []byte("From ")):
+			m.empty, m.begun = false, true
+			return nil, false
+		default:
+			m.empty = len(line) == 0
+			return line, true
 		}
-		if b.Len()+len(line) > maxMail {
-			long = true
-			return
+	}
+	return nil, false
+}
+
+// Read gives the bytes of one message.
+func (m *mbox) Read(p []byte) (int, error) {
+	if len(m.rest) == 0 {
+		if m.begun || m.out.stopped {
+			return 0, io.EOF
 		}
-		if rest := bytes.TrimLeft(line, ">"); len(rest) < len(line) && bytes.HasPrefix(rest, []byte("From ")) {
+		line, ok := m.line()
+		if !ok {
+			return 0, io.EOF
+		}
+		if quoted := bytes.TrimLeft(line, ">"); len(quoted) < len(line) && bytes.HasPrefix(quoted, []byte("From ")) {
 			line = line[1:]
 		}
-		b.Write(line)
-		b.WriteString("\r\n")
-	})
-	flush()
+		m.rest = append(append(m.rest[:0], line...), '\r', '\n')
+	}
+	n := copy(p, m.rest)
+	m.rest = m.rest[n:]
+	return n, nil
 }
 
 // mail reads one message. Errors of the parser quote what it could not read,
@@ -101,9 +131,6 @@ func (s *source) mail(out *sink, r io.Reader, place string, line int) {
 	out.send(m)
 	if why != "" {
 		out.broken(place, why)
-	}
-	if len(m.Files) > 0 {
-		out.gap(place, many(len(m.Files), "attached file")+" not looked into")
 	}
 }
 

@@ -31,8 +31,12 @@ type matrixEvent struct {
 	}
 	Unsigned struct {
 		RedactedBecause json.RawMessage `json:"redacted_because"`
+		Before          matrixMember    `json:"prev_content"`
 	}
+	Before matrixMember `json:"prev_content"`
 }
+
+type matrixMember struct{ Membership string }
 
 func (s *source) matrix(out *sink) {
 	w, room, sealed := s.walk(out), s.chat, 0
@@ -88,11 +92,15 @@ func (e matrixEvent) message() Message {
 	case "m.room.redaction":
 		out.Kind = Deleted
 	case "m.room.member":
-		switch c.Membership {
-		case "join":
+		was := firstOf(e.Unsigned.Before.Membership, e.Before.Membership)
+		switch {
+		case c.Membership == "join" && was != "join": // else only a name or picture changed
 			out.Kind = Joined
-		case "leave", "ban":
+		case (c.Membership == "leave" || c.Membership == "ban") && was != "invite" && was != "knock":
 			out.Kind = Left
+		}
+		if out.Kind != System && e.StateKey != nil {
+			out.Who = []string{firstOf(c.DisplayName, *e.StateKey)}
 		}
 	case "m.room.name":
 		out.Text = c.Name

@@ -20,6 +20,10 @@ type mattermostPost struct {
 	Replies        []mattermostPost
 	Props          struct {
 		Attachments []struct{ Fallback, Pretext, Title, Text string }
+		Username    string // of who joined or left by themselves
+		Added       string `json:"addedUsername"`
+		Removed     string `json:"removedUsername"`
+		Override    string `json:"override_username"` // of what posts through a web hook
 	}
 }
 
@@ -54,7 +58,7 @@ func (s *source) mattermost(out *sink) {
 }
 
 func (s *source) mattermostSend(out *sink, p mattermostPost, chat string, private bool) {
-	m := Message{ID: chat + "/" + scalar(p.CreateAt), Chat: chat, Sender: p.User, At: milliTime(p.CreateAt), Kind: Said, Private: private,
+	m := Message{ID: chat + "/" + scalar(p.CreateAt), Chat: chat, Sender: firstOf(p.Props.Override, p.User), At: milliTime(p.CreateAt), Kind: Said, Private: private,
 		Edited: !milliTime(p.EditAt).IsZero(), File: s.name, Line: s.line}
 	parts := []string{p.Message}
 	for _, a := range p.Props.Attachments {
@@ -66,9 +70,9 @@ func (s *source) mattermostSend(out *sink, p mattermostPost, chat string, privat
 	m.Text = joined(parts)
 	switch {
 	case strings.HasPrefix(p.Type, "system_join"), strings.HasPrefix(p.Type, "system_add"):
-		m.Kind = Joined
+		m.Kind, m.Who = Joined, []string{firstOf(p.Props.Added, p.Props.Username, p.User)}
 	case strings.HasPrefix(p.Type, "system_leave"), strings.HasPrefix(p.Type, "system_remove"):
-		m.Kind = Left
+		m.Kind, m.Who = Left, []string{firstOf(p.Props.Removed, p.Props.Username, p.User)}
 	case strings.HasPrefix(p.Type, "system_"):
 		m.Kind = System
 	}

@@ -11,8 +11,10 @@ func TestChatName(t *testing.T) {
 		"a.zip!WhatsApp Chat - Flood North/_chat.txt":   "Flood North",
 		"all.zip!one.txt":                               "one",
 		`C:\exports\WhatsApp Chat with Flood North.txt`: "Flood North",
-		"_chat.txt": "_chat",
-		"-":         "-",
+		"a/flood-north/2026-11-24.json":                 "flood-north",
+		"2026-11-24.json":                               "2026-11-24",
+		"_chat.txt":                                     "_chat",
+		"-":                                             "-",
 	} {
 		if got := chatName(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

@@ -17,6 +17,7 @@ type signalFrame struct {
 		Self    json.RawMessage
 		Contact *struct {
 			E164              json.RawMessage
+			ACI               string
 			SystemGivenName   string
 			SystemFamilyName  string
 			ProfileGivenName  string
@@ -68,6 +69,9 @@ type signalRow struct {
 	Timestamp                          json.RawMessage
 	Attachments                        []struct{ FileName, ContentType string }
 	Deleted                            json.RawMessage `json:"deletedForEveryone"`
+	Change                             struct {
+		Details []struct{ Type, ACI, UUID string }
+	} `json:"groupV2Change"`
 }
 
 func (s *source) signal(out *sink) {
@@ -81,7 +85,7 @@ func (s *source) signal(out *sink) {
 		})
 		return
 	}
-	r := signalReader{s: s, out: out, people: map[string]string{}, chats: map[string]string{}, groups: map[string]bool{}, private: map[string]bool{}, kinds: map[string]int{}}
+	r := signalReader{s: s, out: out, people: map[string]string{}, chats: map[string]string{}, accounts: map[string]string{}, groups: map[string]bool{}, private: map[string]bool{}, kinds: map[string]int{}}
 	s.lines(out, func(line []byte) {
 		if len(bytes.TrimSpace(line)) > 0 {
 			r.take(line)
@@ -115,7 +119,7 @@ func (s *source) signalSend(out *sink, m signalRow, names map[string]string) {
 	r.Chat = firstOf(names[m.ConversationID], m.ConversationName, m.ConversationID, s.chat)
 	r.Sender = firstOf(m.SourceName, m.Source, m.SourceServiceID, m.SourceUUID)
 	if m.Type == "outgoing" {
-		r.Sender = firstOf(r.Sender, "the owner of this phone")
+		r.Sender = firstOf(r.Sender, phoneOwner)
 	}
 	for _, a := range m.Attachments {
 		r.Files, r.Kind = append(r.Files, firstOf(a.FileName, a.ContentType)), Media
@@ -125,6 +129,14 @@ func (s *source) signalSend(out *sink, m signalRow, names map[string]string) {
 		r.Kind = Deleted
 	case m.Type != "incoming" && m.Type != "outgoing" && m.Type != "":
 		r.Kind = System
+		for _, d := range m.Change.Details {
+			switch {
+			case strings.HasPrefix(d.Type, "member-add"):
+				r.Kind, r.Who = Joined, append(r.Who, firstOf(d.ACI, d.UUID))
+			case d.Type == "member-remove":
+				r.Kind, r.Who = Left, append(r.Who, firstOf(d.ACI, d.UUID))
+			}
+		}
 	}
 	r.ID = firstOf(r.ID, r.At.Format("20060102T150405.000"))
 	out.send(r)
@@ -135,8 +147,9 @@ type signalReader struct {
 	s             *source
 	out           *sink
 	people, chats map[string]string
-	groups        map[string]bool // recipients
-	private       map[string]bool // chats
+	accounts      map[string]string // people by the number that only groups use
+	groups        map[string]bool   // recipients
+	private       map[string]bool   // chats
 	kinds         map[string]int
 }
 
@@ -156,11 +169,12 @@ func (r *signalReader) take(line []byte) {
 		if c := f.Recipient.Contact; c != nil {
 			name = firstOf(strings.TrimSpace(c.Nickname.Given+" "+c.Nickname.Family), strings.TrimSpace(c.SystemGivenName+" "+c.SystemFamilyName),
 				strings.TrimSpace(c.ProfileGivenName+" "+c.ProfileFamilyName), scalar(c.E164))
+			r.accounts[c.ACI] = name
 		} else if g := f.Recipient.Group; g != nil {
 			name = g.Snapshot.Title.Title
 			r.groups[scalar(f.Recipient.ID)] = true
 		} else if f.Recipient.Self != nil {
-			name = "the owner of this phone"
+			name = phoneOwner
 		}
 		r.people[scalar(f.Recipient.ID)] = name
 	case f.Chat != nil:
@@ -202,8 +216,42 @@ func (r *signalReader) item(i *signalItem) {
 	default:
 		m.Kind = System
 		m.Text = jsonText(i.UpdateMessage)
+		if m.Kind, m.Who = r.moved(i.UpdateMessage); m.Who != nil {
+			m.Text = "" // numbers of groups say nothing to people
+		}
 	}
 	r.out.send(m)
+}
+
+// moved tells who joined or left by a change of a group.
+func (r *signalReader) moved(update json.RawMessage) (Kind, []string) {
+	type person struct{ ACI, NewMemberACI, RemovedACI string }
+	var u struct {
+		GroupChange struct {
+			Updates []map[string]json.RawMessage
+		}
+	}
+	kind, who := System, []string(nil)
+	_ = json.Unmarshal(update, &u) // what is written otherwise is a change of another kind
+	for _, change := range u.GroupChange.Updates {
+		for name, raw := range change {
+			var p person
+			if json.Unmarshal(raw, &p) != nil {
+				continue
+			}
+			id := firstOf(p.NewMemberACI, p.RemovedACI, p.ACI)
+			switch name {
+			case "groupMemberAddedUpdate", "groupMemberJoinedUpdate", "groupMemberJoinedByLinkUpdate", "groupInvitationAcceptedUpdate":
+				kind = Joined
+			case "groupMemberLeftUpdate", "groupMemberRemovedUpdate":
+				kind = Left
+			default:
+				continue
+			}
+			who = append(who, firstOf(r.accounts[id], id))
+		}
+	}
+	return kind, who
 }
 
 // jsonText gives every string in a JSON value that is not the name of a field.

@@ -35,8 +35,11 @@ type slackMessage struct {
 		Fallback, Pretext, Title, Text string
 		Fields                         []struct{ Title, Value string }
 	}
-	Blocks  json.RawMessage
-	Message *slackMessage
+	Blocks   json.RawMessage
+	Message  *slackMessage
+	Previous *slackMessage `json:"previous_message"` // what an edit or a deletion took away
+	Original *slackMessage
+	Replies  []slackMessage `json:"slackdump_thread_replies"`
 }
 
 // slackNames knows people and conversations by their ids.
@@ -59,15 +62,39 @@ func (s *source) slackFile(out *sink, names slackNames, chat, prefix string, pri
 			}
 			return err
 		}, func(m slackMessage) {
-			if r, ok := m.message(names); ok {
-				r.Chat, r.File, r.ID, r.Private = chat, s.name, prefix+m.TS, private
-				if r.ReplyTo != "" {
-					r.ReplyTo = prefix + r.ReplyTo
-				}
-				out.send(r)
-			}
+			s.slackSend(out, m, names, Message{Chat: chat, File: s.name, ID: prefix, Private: private})
 		})
 	})
+}
+
+// slackSend hands over a message, what it was before where the export says so,
+// and the replies that stand in it.
+func (s *source) slackSend(out *sink, m slackMessage, names slackNames, at Message) {
+	send := func(m slackMessage, id string) {
+		if r, ok := m.message(names); ok {
+			r.Chat, r.File, r.ID, r.Private = at.Chat, at.File, at.ID+id, at.Private
+			if r.ReplyTo != "" {
+				r.ReplyTo = at.ID + r.ReplyTo
+			}
+			out.send(r)
+		}
+	}
+	for _, was := range []*slackMessage{m.Previous, m.Original} {
+		if was != nil && was.Text != "" && (m.Message == nil || m.Message.Text != was.Text) {
+			before := *was
+			before.TS, before.Edited, before.Subtype = firstOf(was.TS, m.TS), &struct{ TS string }{m.TS}, ""
+			send(before, m.TS+"/before")
+		}
+	}
+	if m.Previous != nil && m.Message == nil {
+		m.User = firstOf(m.User, m.Previous.User) // whose message was deleted
+	}
+	send(m, m.TS)
+	for _, r := range m.Replies {
+		if r.TS != m.TS { // the list begins with the message itself
+			s.slackSend(out, r, names, at)
+		}
+	}
 }
 
 // slack reads a whole export, its names first.
@@ -87,7 +114,8 @@ func (t *tree) slack(root string, out *sink) {
 			}
 		})
 	}
-	for _, kind := range []struct{ file, what string }{{"groups.json", "private channels"}, {"dms.json", "direct messages"}} {
+	named := out.named
+	for _, kind := range []struct{ file, what string }{{"groups.json", "private channels"}, {"dms.json", "direct messages"}, {"mpims.json", "direct messages of several people"}} {
 		if !t.has(root + kind.file) {
 			out.gap(t.name, "the export holds no "+kind.what)
 		}
@@ -118,6 +146,9 @@ func (t *tree) slack(root string, out *sink) {
 	}
 	if other > 0 {
 		out.gap(t.name, many(other, "other file")+" not looked into")
+	}
+	if n := out.named - named; n > 0 {
+		out.gap(t.name, many(n, "file")+" named; a Slack export holds none of them")
 	}
 	if files == 0 {
 		out.broken(t.name, "the export holds no messages")
@@ -208,9 +239,9 @@ func (m slackMessage) message(names slackNames) (Message, bool) {
 	}
 	switch m.Subtype {
 	case "channel_join", "group_join":
-		out.Kind = Joined
+		out.Kind, out.Who = Joined, []string{out.Sender}
 	case "channel_leave", "group_leave":
-		out.Kind = Left
+		out.Kind, out.Who = Left, []string{out.Sender}
 	case "tombstone", "message_deleted":
 		out.Kind = Deleted
 	case "", "bot_message", "file_share", "file_comment", "file_mention", "me_message", "thread_broadcast", "message_replied":

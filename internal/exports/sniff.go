@@ -21,7 +21,7 @@ func sniff(head []byte) Format {
 		return unreadable
 	case looksJSON(trimmed):
 		return sniffJSON(trimmed)
-	case hasTagPrefix(trimmed, "<!doctype html"), hasTagPrefix(trimmed, "<html"):
+	case looksHTML(trimmed):
 		return HTML
 	case mboxStart.Match(head):
 		return Mbox
@@ -45,6 +45,31 @@ func looksJSON(head []byte) bool {
 	}
 	rest := bytes.TrimLeft(head[1:], " \t\r\n")
 	return len(rest) > 0 && strings.IndexByte("\"{[}]", rest[0]) >= 0
+}
+
+// looksHTML passes over comments and declarations.
+func looksHTML(head []byte) bool {
+	for range 20 {
+		head = bytes.TrimLeft(head, " \t\r\n")
+		end := ""
+		switch {
+		case bytes.HasPrefix(head, []byte("<!--")):
+			end = "-->"
+		case bytes.HasPrefix(head, []byte("<?xml")):
+			end = "?>"
+		}
+		_, after, ok := bytes.Cut(head, []byte(end))
+		if end == "" || !ok {
+			break
+		}
+		head = after
+	}
+	for _, tag := range []string{"<!doctype html", "<html", "<head>", "<body", "<meta ", "<table", "<div"} {
+		if hasTagPrefix(head, tag) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasTagPrefix(head []byte, tag string) bool {

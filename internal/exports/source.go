@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -103,13 +104,42 @@ func (s *source) peek(most int) []byte {
 	return bytes.TrimPrefix(b, []byte("\ufeff"))
 }
 
-// read reads the stream as what it is, or as what the caller says.
+// read reads the stream as what it is, or as what the caller says, and says
+// which files its messages name.
 func (s *source) read(as Format, out *sink) {
-	head := s.peek(sniffed)
+	head, named := s.peek(sniffed), out.named
+	if len(head) == 0 {
+		s.nothing(out)
+		return
+	}
 	auto := as == Auto
 	if auto {
 		as = sniff(head)
 	}
+	beside := (as == WhatsApp || as == Telegram || as == Mattermost) && s.has != nil // these name files by their paths
+	if beside {
+		out.has = s.has
+	}
+	s.readAs(as, auto, head, out)
+	out.has = nil
+	switch n := out.named - named; {
+	case n > 0 && beside:
+		out.gap(s.name, many(n, "file")+" named that the export does not hold")
+	case n > 0:
+		out.gap(s.name, many(n, "file")+" named and not looked into")
+	}
+}
+
+// nothing says why there is nothing to read.
+func (s *source) nothing(out *sink) {
+	if _, err := s.r.Peek(1); err != nil && !errors.Is(err, io.EOF) {
+		out.broken(s.name, "it cannot be read: "+reason(err))
+		return
+	}
+	out.gap(s.name, "it is empty")
+}
+
+func (s *source) readAs(as Format, auto bool, head []byte, out *sink) {
 	switch as {
 	case JSONL:
 		s.jsonl(out)
@@ -138,6 +168,10 @@ func (s *source) read(as Format, out *sink) {
 	case unreadable:
 		out.broken(s.name, "it is "+nature(head)+", not a chat or text")
 	default:
+		if all := strings.Join(strings.Fields(string(head[:min(len(head), 100)])), ""); auto && (all == "[]" || all == "{}") {
+			out.gap(s.name, "it is empty")
+			return
+		}
 		if auto && looksJSON(head) {
 			out.gap(s.name, "JSON of a kind that is not known: read line by line as text")
 		}

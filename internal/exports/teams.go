@@ -2,6 +2,7 @@ package exports
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -25,7 +26,8 @@ type teamsMessage struct {
 	Body        struct{ ContentType, Content string }
 	Attachments []struct{ Name, Content string }
 	EventDetail *struct {
-		Kind string `json:"@odata.type"`
+		Kind    string `json:"@odata.type"`
+		Members []struct{ ID, DisplayName string }
 	}
 	Replies []teamsMessage
 }
@@ -58,6 +60,7 @@ func (s *source) teams(out *sink) {
 
 func (s *source) teamsSend(out *sink, m teamsMessage) {
 	r := Message{ID: scalar(m.ID), At: anyTime(m.CreatedDateTime), Kind: Said, Edited: m.LastEditedDateTime != "", ReplyTo: m.ReplyToID, File: s.name}
+	r.Private = strings.HasSuffix(m.ChatID, "@unq.gbl.spaces") // a chat of two is called by the numbers of both
 	r.Chat = firstOf(m.ChatID, m.ChannelIdentity.ChannelID, s.chat)
 	if m.From != nil && m.From.User != nil {
 		r.Sender = firstOf(m.From.User.DisplayName, m.From.User.ID)
@@ -85,6 +88,11 @@ func (s *source) teamsSend(out *sink, m teamsMessage) {
 			r.Kind = Joined
 		} else if e != nil && (strings.Contains(e.Kind, "membersDeleted") || strings.Contains(e.Kind, "membersLeft")) {
 			r.Kind = Left
+		}
+	}
+	if r.Kind == Joined || r.Kind == Left {
+		for _, p := range m.EventDetail.Members {
+			r.Who = append(r.Who, firstOf(p.DisplayName, p.ID))
 		}
 	}
 	out.send(r)
@@ -138,13 +146,26 @@ func (m skypeMessage) message() Message {
 		Edited: strings.Contains(string(m.Properties), `"edittime"`)}
 	switch {
 	case m.MessageType == "ThreadActivity/AddMember":
-		r.Kind = Joined
+		r.Kind, r.Who = Joined, targets(m.Content)
 	case m.MessageType == "ThreadActivity/DeleteMember":
-		r.Kind = Left
+		r.Kind, r.Who = Left, targets(m.Content)
 	case strings.HasPrefix(m.MessageType, "ThreadActivity"), strings.HasPrefix(m.MessageType, "Event"):
 		r.Kind = System
 	case strings.HasPrefix(m.MessageType, "RichText/Media"), strings.HasPrefix(m.MessageType, "RichText/Uri"):
 		r.Kind = Media
 	}
+	if r.Who != nil {
+		r.Text = "" // numbers of people run together
+	}
 	return r
+}
+
+var target = regexp.MustCompile(`<target>([^<]*)</target>`)
+
+// targets names those whom a line of the platform is about.
+func targets(content string) (who []string) {
+	for _, m := range target.FindAllStringSubmatch(content, -1) {
+		who = append(who, m[1])
+	}
+	return who
 }

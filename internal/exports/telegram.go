@@ -93,10 +93,12 @@ func (m telegramMessage) message() Message {
 	if m.Type == "service" {
 		out.Kind = System
 		switch m.Action {
-		case "invite_members", "join_group_by_link", "join_group_by_request", "create_group":
-			out.Kind = Joined
+		case "invite_members", "create_group":
+			out.Kind, out.Who = Joined, m.members()
+		case "join_group_by_link", "join_group_by_request":
+			out.Kind, out.Who = Joined, []string{out.Sender}
 		case "remove_members":
-			out.Kind = Left
+			out.Kind, out.Who = Left, m.members()
 		}
 		parts = append(parts, m.Title)
 	}
@@ -112,7 +114,10 @@ func (m telegramMessage) message() Message {
 			parts = append(parts, a.Text)
 		}
 	}
-	if f := firstOf(m.FileName, m.File, m.Photo); f != "" {
+	if f := firstOf(m.File, m.Photo, m.FileName); f != "" {
+		if strings.HasPrefix(f, "(File ") { // what Telegram writes for a file that it left out
+			f = firstOf(m.FileName, m.MediaType, "a file")
+		}
 		out.Files = []string{f}
 		if out.Kind == Said {
 			out.Kind = Media
@@ -120,6 +125,19 @@ func (m telegramMessage) message() Message {
 	}
 	out.Text = joined(parts)
 	return out
+}
+
+// members names those whom a line of the platform is about; who has no name any
+// more is null.
+func (m telegramMessage) members() (who []string) {
+	for _, p := range m.Members {
+		if p == nil {
+			who = append(who, "a deleted account")
+		} else {
+			who = append(who, *p)
+		}
+	}
+	return who
 }
 
 // telegramText reads a string, or a list of strings and entities with a text.

@@ -2,6 +2,7 @@ package exports
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -25,15 +26,12 @@ import (
 func (s *source) whatsapp(out *sink) {
 	h := s.habits()
 	order, told := h.order()
-	w := whatsappReader{s: s, out: out, order: order, brackets: 2*h.brackets > h.heads, absent: map[string]int{}}
-	if told = told || w.sameAnyway(h); !told {
-		w.gapOfOrder()
+	w := whatsappReader{s: s, out: out, order: order, brackets: 2*h.brackets > h.heads}
+	if !told && !h.sameAnyway() {
+		out.gap(s.name, "no date tells day and month apart for certain: they are read "+order.words())
 	}
 	s.lines(out, func(line []byte) { w.take(string(line)) })
 	w.flush()
-	if w.missing > 0 {
-		out.gap(s.name, many(w.missing, "file")+" named that the export does not hold")
-	}
 	if w.omitted > 0 {
 		out.gap(s.name, many(w.omitted, "picture, sound or other file")+" left out of the export")
 	}
@@ -50,8 +48,10 @@ func (s *source) habits() *habit {
 			return h
 		}
 	}
-	s.r = bufio.NewReaderSize(s.r, 1<<20)
-	h.gather(bytesReader(s.peek(1 << 20)))
+	var first bytes.Buffer
+	_, _ = io.CopyN(&first, s.r, 1<<20)
+	h.gather(bytesReader(first.Bytes()))
+	s.r = bufio.NewReader(io.MultiReader(&first, s.r))
 	return h
 }
 
@@ -75,29 +75,15 @@ func (h *habit) gather(r io.Reader) {
 
 // whatsappReader gathers the lines of one message.
 type whatsappReader struct {
-	s                *source
-	out              *sink
-	order            order
-	brackets         bool
-	open             bool
-	now              Message
-	first            string          // of the message's lines
-	text             strings.Builder // all of them, once there is a second
-	absent           map[string]int
-	missing, omitted int
-}
-
-// sameAnyway reports whether no date of the file depends on the order.
-func (w *whatsappReader) sameAnyway(h *habit) bool {
-	return h.heads == 0 || h.seen[dayFirst].last.Equal(h.seen[monthFirst].last) && h.seen[dayFirst].path == h.seen[monthFirst].path
-}
-
-func (w *whatsappReader) gapOfOrder() {
-	how := "day first"
-	if w.order == monthFirst {
-		how = "month first"
-	}
-	w.out.gap(w.s.name, "no date tells day and month apart for certain: they are read "+how)
+	s        *source
+	out      *sink
+	order    order
+	brackets bool
+	open     bool
+	now      Message
+	first    string          // of the message's lines
+	text     strings.Builder // all of them, once there is a second
+	omitted  int
 }
 
 func (w *whatsappReader) broken(what string) { w.out.broken(w.s.place(), what) }
@@ -178,13 +164,11 @@ func (w *whatsappReader) flush() {
 	if classify(&m) {
 		w.omitted++
 	}
+	if m.Kind == Joined || m.Kind == Left {
+		m.Who = movers(m.Text)
+	}
 	if m.Sender == m.Chat && m.Kind != Said && m.Kind != Media && m.Kind != Deleted {
 		m.Sender = "" // on iOS the platform speaks in the chat's own name
-	}
-	for _, f := range m.Files {
-		if w.s.has != nil && !w.s.has(f) {
-			w.missing++
-		}
 	}
 	w.out.send(m)
 }

@@ -337,3 +337,15 @@ func (h *habit) order() (best order, told bool) {
 	}
 	return best, true
 }
+
+// sameAnyway reports whether no date depends on the order.
+func (h *habit) sameAnyway() bool {
+	return h.heads == 0 || h.seen[dayFirst].last.Equal(h.seen[monthFirst].last) && h.seen[dayFirst].path == h.seen[monthFirst].path
+}
+
+func (o order) words() string {
+	if o == monthFirst {
+		return "month first"
+	}
+	return "day first"
+}

@@ -120,6 +120,8 @@ var systemWords = []struct {
 	{"turned on disappearing messages", System}, {"turned off disappearing messages", System}, {"updated the message timer", System},
 	{"changed their phone number", System}, {"changed to ", System}, {"now an admin", System}, {"no longer an admin", System},
 	{"pinned a message", System}, {"started a call", System}, {"requested to join", System}, {"deleted this group's icon", System},
+	{"wurde hinzugefügt", Joined}, {" hinzugefügt", Joined}, {"hat die gruppe verlassen", Left}, {" a ajouté ", Joined}, {" a quitté", Left}, {"est parti", Left},
+	{" añadió a ", Joined}, {"salió del grupo", Left}, {" ychwanegodd ", Joined}, {"gadael y grŵp", Left}, {"gadawodd ", Left}, {" dodał", Joined}, {"opuścił", Left},
 	{"messages and calls are", System}, {"missed voice call", System}, {"missed video call", System}, {"changed the settings", System},
 }
 
@@ -153,4 +155,46 @@ func systemKind(s string) Kind {
 		return Left
 	}
 	return ""
+}
+
+// phoneOwner stands for "you", the person whose phone made the export.
+const phoneOwner = "the owner of this phone"
+
+// movers names who joined or left by a line of the platform in English; in
+// other languages the line itself has to do.
+func movers(text string) []string {
+	line, _, _ := strings.Cut(strings.Trim(text, marks), "\n")
+	line = strings.TrimSuffix(strings.Trim(line, marks+spaces), ".")
+	if len(line) > 2000 {
+		return nil
+	}
+	for _, verb := range []string{" added ", " removed "} {
+		if by, who, ok := strings.Cut(line, verb); ok {
+			if by != "" && who != "" {
+				return people(who)
+			}
+			return nil
+		}
+	}
+	for _, verb := range []string{" joined", " left", " was added", " was removed", " were added", " were removed"} {
+		if who, rest, ok := strings.Cut(line, verb); ok && (rest == "" || rest[0] == ' ') {
+			return people(who)
+		}
+	}
+	return nil
+}
+
+// people takes a list of names apart: "Tom, Mair and you".
+func people(list string) (out []string) {
+	list = strings.TrimSuffix(list, " to the group")
+	for part := range strings.SplitSeq(strings.Replace(list, " and ", ", ", 1), ", ") {
+		switch part = strings.Trim(part, marks+spaces+"~"); strings.ToLower(part) {
+		case "":
+		case "you":
+			out = append(out, phoneOwner)
+		default:
+			out = append(out, part)
+		}
+	}
+	return out
 }
