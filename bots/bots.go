@@ -58,6 +58,26 @@ type Fetcher interface {
 	Fetch(ctx context.Context, id chat.ID, message chat.MessageID) (string, error)
 }
 
+// Roster is implemented by bots whose platform lists who is in a chat. Without
+// it members are known as they are seen coming, speaking and going.
+type Roster interface {
+	// Members lists everybody who is in a chat now, bots too.
+	Members(ctx context.Context, id chat.ID) ([]Member, error)
+}
+
+// Member is somebody in a chat, as the platform vouches for them. What it does
+// not vouch for is left empty: a number is never made of the digits of an id.
+type Member struct {
+	ID    chat.MemberID
+	Also  []chat.MemberID // other ids of the same member in this account
+	Name  string          // untrusted: what the platform shows
+	Bot   bool            // a bot or an app, this one included
+	Owner bool            // the chat is theirs
+	Admin bool            // an administrator of the chat
+	Phone string          // theirs beyond doubt, in international form
+	Email string          // likewise
+}
+
 // Backlog is implemented by bots whose platform keeps what was said while the
 // bot was away, and delivers it afterwards. Without it every absence is a gap.
 type Backlog interface {
@@ -75,7 +95,7 @@ const (
 	Remind  Kind = "remind"  // draw Member's attention to the open prompt once more
 	Post    Kind = "post"    // say Text to the whole chat
 	Delete  Kind = "delete"  // delete Message for everyone
-	Remove  Kind = "remove"  // remove Member from the chat
+	Remove  Kind = "remove"  // remove Member from the chat; what they wrote stays
 )
 
 // Kinds lists every kind of effect.

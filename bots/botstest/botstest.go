@@ -52,6 +52,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 		"AnEffectCanBeFoundByItsKey":            byKey,
 		"DeletingTwiceIsGone":                   gone,
 		"RemovingRemoves":                       removes,
+		"TheRosterIsWhoIsThere":                 roster,
 		"HostileTextIsCarriedUnchanged":         hostile,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
@@ -364,6 +365,42 @@ func removes(t *testing.T, h Harness) {
 		l := s.of(chat.Left)
 		return len(l) == 1 && l[0].Member == h.Sam
 	})
+}
+
+// roster: the list is of those who are in the chat, each once, and follows them.
+func roster(t *testing.T, h Harness) {
+	list, ok := h.Bot.(bots.Roster)
+	if !ok {
+		t.Skip("this platform does not list who is in a chat")
+	}
+	run(t, h, &sink{})
+	who := func() (ids []chat.MemberID) {
+		all, err := list.Members(t.Context(), h.Chat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			if m.ID == "" || slices.Contains(ids, m.ID) || slices.Contains(m.Also, m.ID) {
+				t.Errorf("the list has %+v, after %v", m, ids)
+			}
+			if !m.Bot {
+				ids = append(ids, m.ID)
+			}
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	want := slices.Sorted(slices.Values(h.Members(t)))
+	if got := who(); !slices.Equal(got, want) || !slices.Contains(got, h.Sam) || !slices.Contains(got, h.Priya) {
+		t.Errorf("the list is %v, and %v are there", got, want)
+	}
+	if _, err := h.Bot.Do(t.Context(), bots.Effect{Key: "r9", Kind: bots.Remove, Chat: h.Chat, Member: h.Sam}); err != nil {
+		t.Skip("this platform does not let the bot remove members")
+	}
+	until(t, "the list follows", func() bool { return !slices.Contains(who(), h.Sam) })
+	if _, err := list.Members(t.Context(), chat.ID{Account: h.Chat.Account, Local: "never there"}); err == nil {
+		t.Error("a chat that is not there has a list")
+	}
 }
 
 func hostile(t *testing.T, h Harness) {

@@ -41,8 +41,8 @@ func checkMember(m *Member) error {
 		m.Name = string(m.ID)
 	}
 	m.Name = strings.ToValidUTF8(m.Name, "\uFFFD")
-	if len(m.Name) > maxName {
-		return fmt.Errorf("%w: a name is at most %d bytes", errInvalid, maxName)
+	if len(m.Name) > maxName || len(m.Phone) > maxName || len(m.Email) > maxName {
+		return fmt.Errorf("%w: a name, a number and an address are at most %d bytes each", errInvalid, maxName)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (p *Platform) Join(roomID string, m Member) error {
 	if err := checkMember(&m); err != nil {
 		return err
 	}
-	return p.submit(&op{Op: "join", Room: roomID, Member: m.ID, Name: m.Name}, p.inRoom(func(_ *op, r *room) error {
+	return p.submit(&op{Op: "join", Room: roomID, Member: m.ID, Name: m.Name, Members: []Member{m}}, p.inRoom(func(_ *op, r *room) error {
 		if r.member(m.ID) {
 			return fmt.Errorf("%w: member %q", errTaken, m.ID)
 		}

@@ -69,8 +69,12 @@ type Act struct {
 // Member is somebody in a room. What follows a comma in the name is shown as
 // what they do: "Sam Okafor, Welfare".
 type Member struct {
-	ID   chat.MemberID `json:"id"`
-	Name string        `json:"name"`
+	ID    chat.MemberID `json:"id"`
+	Name  string        `json:"name"`
+	Phone string        `json:"phone,omitempty"` // proved, as real platforms have them
+	Email string        `json:"email,omitempty"` // likewise
+	Owner bool          `json:"owner,omitempty"`
+	Admin bool          `json:"admin,omitempty"`
 }
 
 // NewRoom describes a room to be made.

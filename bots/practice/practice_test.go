@@ -43,6 +43,42 @@ func fresh(t testing.TB) *practice.Platform {
 	return p
 }
 
+// What a platform vouches for of a member is in its roster, also after a restart.
+func TestTheRosterSaysWhatIsProved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "practice.jsonl")
+	p, err := practice.Open(path, practice.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sam := practice.Member{ID: "sam", Name: "Sam Okafor", Email: "sam.okafor@calderwick.example", Owner: true}
+	tom := practice.Member{ID: "tom", Name: "Tom Ellery", Phone: "+447700900123", Admin: true}
+	id := chat.ID{Account: "practice", Local: "harbour"}
+	if err := p.NewRoom(practice.NewRoom{ID: id.Local, Kind: chat.Team, Members: []practice.Member{sam}}); err != nil {
+		t.Fatal(err)
+	}
+	if code := call(t, p, "POST", "/practice/v1/rooms/harbour/members", tom, nil); code != 201 {
+		t.Fatalf("joining was answered with %d", code)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = practice.Open(path, practice.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	want := []bots.Member{
+		{ID: "sam", Name: "Sam Okafor", Email: "sam.okafor@calderwick.example", Owner: true},
+		{ID: "tom", Name: "Tom Ellery", Phone: "+447700900123", Admin: true},
+	}
+	got, err := p.Members(t.Context(), id)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := p.Members(t.Context(), chat.ID{Account: "practice", Local: "none"}); !errors.Is(err, bots.ErrGone) {
+		t.Errorf("a room that is not there was answered with %v", err)
+	}
+}
+
 func TestSuite(t *testing.T) {
 	botstest.Run(t, func(t *testing.T) botstest.Harness {
 		p := fresh(t)

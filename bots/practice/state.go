@@ -240,7 +240,11 @@ func (p *Platform) applyPerson(o *op, r *room, line []byte, s span) error {
 	missing := fmt.Errorf("is about message, member or prompt %q, which is not there", string(o.Message)+o.Prompt)
 	switch o.Op {
 	case "join":
-		if !r.join(Member{ID: o.Member, Name: o.Name}) {
+		m := Member{ID: o.Member, Name: o.Name}
+		if len(o.Members) == 1 && o.Members[0].ID == o.Member {
+			m = o.Members[0]
+		}
+		if !r.join(m) {
 			return fmt.Errorf("lets in member %q a second time", o.Member)
 		}
 	case "leave":
