@@ -370,6 +370,9 @@ func (b *batch) accept(sh *Shown, wish prompt.Wish, id, text string) Accepted {
 		Messages: []record.Message{}, Lines: []policy.Line{},
 	}
 	for _, it := range sh.Items {
+		if it.Message == "" { // a leaver's note is about the chat as a whole
+			continue
+		}
 		r.Messages = append(r.Messages, record.Message{
 			ID: it.Message, Sender: sh.Member, Name: sh.Name, SentAt: it.At.UTC(), Revision: it.Revision,
 			Deleted: it.State == prompt.Deleted,

@@ -19,6 +19,7 @@ const (
 	AnswerNotSensitive = "not-sensitive" // the sender's judgement, kept as such (R15)
 	AnswerWrong        = "wrong"         // "This is wrong": stops, and goes to the named person
 	AnswerNoted        = "noted"         // "I have read this": under a hold there may be nothing to do
+	AnswerLooked       = "looked"        // "I have looked, and nothing is left": the end of a farewell
 )
 
 // The steps. Order is the policy's (S2, if you accidentally share; R26).
@@ -33,6 +34,10 @@ const (
 	StepOfficer = "officer"
 	StepKeep    = "keep"
 	StepStay    = "stay" // under a hold: leave it where it is
+
+	StepReview   = "review"   // a leaver looks back for what only they know
+	StepHandOver = "handover" // … tells who takes their part
+	StepCopies   = "copies"   // … and deletes the chat from their own phone
 )
 
 // Wish is what an answer asks the bot to do.
@@ -91,6 +96,9 @@ func (p *Prompt) answers(can Can) []string {
 	if p.needsControl() {
 		return []string{AnswerControl, AnswerNotSensitive, AnswerWrong}
 	}
+	if p.Leaving() {
+		return []string{AnswerLooked, AnswerNote, AnswerWrong}
+	}
 	d := p.duties()
 	keep, offer, remove := slices.Contains(d, policy.Capture), slices.Contains(d, policy.Offer), slices.Contains(d, policy.Remove)
 	if p.secret() {
@@ -140,6 +148,10 @@ func (p *Prompt) steps() []string {
 	switch {
 	case p.needsControl():
 		return []string{StepControl}
+	case p.Leaving() && p.Held: // their copy may be the only one
+		return []string{StepReview, StepHandOver}
+	case p.Leaving():
+		return []string{StepReview, StepHandOver, StepCopies}
 	case p.Held:
 		return p.heldSteps()
 	case p.Kind() == "emergency":
@@ -204,7 +216,7 @@ func (p *Prompt) ladder() ladder {
 // Begin starts the ladder: its time runs from when the member is first shown
 // the prompt.
 func (p *Prompt) Begin(now time.Time) {
-	if p.Waiting() && p.Reminded.IsZero() {
+	if p.Waiting() && p.Reminded.IsZero() && !p.Leaving() {
 		p.Due = now.Add(p.ladder().remind)
 	}
 }
@@ -216,7 +228,7 @@ func (p *Prompt) Overdue(now time.Time) (remind bool) {
 	l := p.ladder()
 	for p.Waiting() && !p.Due.IsZero() && !now.Before(p.Due) {
 		switch {
-		case p.State == Escalated:
+		case p.State == Escalated, p.Leaving(): // a farewell is said once
 			p.end(now, Lapsed)
 		case p.Reminded.IsZero():
 			p.Reminded, remind = now, true

@@ -84,6 +84,7 @@ type Prompt struct {
 	Version  int64     // rises with everything the member should see
 	Run      string    // the run of a retention schedule that asks; empty: none
 	Held     bool      // a hold covers its messages: they are kept, and nobody is asked to delete them
+	Until    time.Time // of a farewell: when the member is taken out of the chat; zero: it is none
 }
 
 // New opens a prompt with its first flagged message.
@@ -94,13 +95,32 @@ func New(id string, now time.Time, in chat.ID, name string, kind chat.Kind, memb
 	}
 }
 
+// farewell is the kind of the text of a farewell.
+const farewell = "farewell"
+
+// Farewell opens the prompt that asks a leaver for a last look before they are
+// taken out of a chat. It is about no message.
+func Farewell(id string, now time.Time, in chat.ID, name string, kind chat.Kind, member chat.MemberID, memberName string, until time.Time) *Prompt {
+	p := New(id, now, in, name, kind, member, memberName)
+	p.Until, p.Due, p.Version = until, until.Add(linger), 1
+	p.Items = []Item{{At: now, State: Flagged, Kind: farewell, Outcome: policy.WithRegard, Duties: []policy.Duty{policy.Ask}}}
+	return p
+}
+
+// linger is how long a farewell stays open after its time, where the removal
+// waits for somebody.
+const linger = 7 * 24 * time.Hour
+
+// Leaving reports whether the prompt is a farewell.
+func (p *Prompt) Leaving() bool { return !p.Until.IsZero() }
+
 // Waiting reports whether the prompt still waits for the member.
 func (p *Prompt) Waiting() bool { return p.State == Open || p.State == Escalated }
 
 // Takes reports whether a further flagged message, sent at the given platform
 // time, belongs to this prompt rather than to a new one.
 func (p *Prompt) Takes(at time.Time) bool {
-	return p.State == Open && len(p.Items) > 0 && at.Sub(p.Items[0].At).Abs() <= Window
+	return p.State == Open && !p.Leaving() && len(p.Items) > 0 && at.Sub(p.Items[0].At).Abs() <= Window
 }
 
 // Covers reports whether the prompt is about the message.

@@ -23,6 +23,7 @@ type Texts struct {
 	Language       string              `yaml:"language"`
 	Greeting       string              `yaml:"greeting"`
 	GreetingMany   string              `yaml:"greeting_many"`
+	GreetingLast   string              `yaml:"greeting_last"`
 	Kinds          map[string]kindText `yaml:"kinds"`
 	Steps          map[string]stepText `yaml:"steps"`
 	Answers        map[string]string   `yaml:"answers"`
@@ -58,8 +59,8 @@ func ReadTexts(r io.Reader) (*Texts, error) {
 
 // values is everything that a text can say.
 type values struct {
-	Name, Time, Chat, What, Record, Ask string
-	Count                               int
+	Name, Time, Chat, What, Record, Ask, Until string
+	Count                                      int
 }
 
 func (t *Texts) compile() error {
@@ -82,18 +83,19 @@ func (t *Texts) compile() error {
 	}
 	add("greeting", t.Greeting)
 	add("greeting_many", t.GreetingMany)
-	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention", "held"} {
+	add("greeting_last", t.GreetingLast)
+	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention", "held", "farewell", "farewell-now", "farewell-held"} {
 		add("kinds."+k, t.Kinds[k].Body)
 	}
 	for _, n := range []string{"put-right", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held"} {
 		add("notes."+n, t.Notes[n])
 	}
-	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep, StepStay} {
+	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep, StepStay, StepReview, StepHandOver, StepCopies} {
 		if t.Steps[s].Text == "" {
 			faults = append(faults, fmt.Errorf("prompt texts %s: steps.%s is missing", t.Language, s))
 		}
 	}
-	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong, AnswerNoted} {
+	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong, AnswerNoted, AnswerLooked} {
 		if t.Answers[a] == "" {
 			faults = append(faults, fmt.Errorf("prompt texts %s: answers.%s is missing", t.Language, a))
 		}
@@ -121,10 +123,13 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 	first := p.Items[0]
 	val := values{
 		Name: FirstName(p.Name), Time: first.At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
-		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p),
+		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: p.Until.In(v.Zone).Format("Monday 2 January, 15:04"),
 	}
 	greeting := "greeting"
-	if len(p.Items) > 1 {
+	switch {
+	case p.Leaving():
+		greeting = "greeting_last"
+	case len(p.Items) > 1:
 		greeting = "greeting_many"
 	}
 	out := &bots.Prompt{
@@ -132,7 +137,9 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 		State: string(p.State), Ask: v.Ask, Note: v.note(p, val), Messages: []chat.MessageID{},
 	}
 	for _, it := range p.Items {
-		out.Messages = append(out.Messages, it.Message)
+		if it.Message != "" { // a farewell is about none
+			out.Messages = append(out.Messages, it.Message)
+		}
 		for _, f := range it.Found {
 			if line := capital(f.Mask); !slices.Contains(out.Found, line) {
 				out.Found = append(out.Found, line)
@@ -170,6 +177,14 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 // body names the text that is said now. Under a hold it is the one that asks
 // for nothing to be deleted.
 func (p *Prompt) body() string {
+	switch {
+	case p.Leaving() && p.Held:
+		return "farewell-held"
+	case p.Leaving() && !p.Until.After(p.Opened):
+		return "farewell-now"
+	case p.Leaving():
+		return farewell
+	}
 	if p.Held && !p.needsControl() && p.Kind() != "significant" {
 		return "held"
 	}

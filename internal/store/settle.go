@@ -140,6 +140,9 @@ func (t *tx) prompt(n int64, sh engine.Shown) error {
 		return err
 	}
 	for _, it := range sh.Items {
+		if it.Message == "" { // a farewell is about no message
+			continue
+		}
 		take := "INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 		if sh.Run != "" { // an earlier prompt about it has ended
 			take = "INSERT INTO prompt_messages (chat, message, prompt) VALUES (?, ?, ?) ON CONFLICT (chat, message) DO UPDATE SET prompt = excluded.prompt"
