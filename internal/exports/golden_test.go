@@ -71,6 +71,25 @@ func packed(t testing.TB, files []txtar.File) []byte {
 	return b.Bytes()
 }
 
+// stored makes an archive without compression.
+func stored(files []txtar.File) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range files {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Store})
+		if err == nil {
+			_, err = w.Write(f.Data)
+		}
+		if err != nil {
+			panic(err) // a buffer takes everything
+		}
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
 // told writes down everything that a reader says, one line each.
 func told(name string, as exports.Format) string {
 	var b strings.Builder
