@@ -29,10 +29,14 @@ bench: build ## figures, side by side in one run
 quality: ## how well the rules find, by category
 	$(GO) test -run TestQuality -count=1 -v ./internal/detect
 
-fuzz: ## every parser, for a while each (FUZZTIME=30s)
-	@for p in $$($(GO) list ./...); do \
-		for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-			echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; \
+# One run of ten million: make fuzz PKG=./internal/exports FUZZ=FuzzSlack FUZZTIME=10000000x
+PKG  ?= ./...
+FUZZ ?= ^Fuzz
+
+fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/package, FUZZ=one)
+	@for p in $$($(GO) list $(PKG)); do \
+		for f in $$($(GO) test -list '$(FUZZ)' $$p 2>/dev/null | grep '^Fuzz'); do \
+			echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} -fuzzminimizetime 10x -parallel $${PARALLEL:-1} -timeout 0 $$p || exit 1; \
 		done; \
 	done
 
