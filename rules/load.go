@@ -264,19 +264,30 @@ func (l *loader) expandWords(r *Rule, in []string) []string {
 }
 
 // WordsPattern gives the expression that matches any of the words, whatever
-// their case: a space stands for any short white space or hyphen, a final *
-// for any ending.
+// their case: a space stands for any short white space or hyphen, an
+// apostrophe may be left out, a final * stands for any ending, and {name} for
+// a part.
 func WordsPattern(words []string) string {
 	alts := make([]string, 0, len(words))
 	for _, w := range words {
 		stem, any := strings.CutSuffix(w, "*")
-		q := strings.ReplaceAll(regexp.QuoteMeta(stem), " ", `[ \-\n]{1,2}`)
-		if any {
-			q += `[a-z]*`
+		var q strings.Builder
+		at := 0
+		for _, m := range placeholder.FindAllStringIndex(stem, -1) {
+			q.WriteString(quoteWords(stem[at:m[0]]) + stem[m[0]:m[1]])
+			at = m[1]
 		}
-		alts = append(alts, q)
+		q.WriteString(quoteWords(stem[at:]))
+		if any {
+			q.WriteString(`[a-z]*`)
+		}
+		alts = append(alts, q.String())
 	}
 	return "(?i:" + strings.Join(alts, "|") + ")"
+}
+
+func quoteWords(w string) string {
+	return strings.NewReplacer(" ", `[ \-\n]{1,2}`, "'", "'?").Replace(regexp.QuoteMeta(w))
 }
 
 // Check says everything that is wrong with a rule by itself. Whether its
