@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
 	"internal/store": {"rules", "internal/access", "internal/chat", "internal/engine", "internal/policy", "internal/prompt", "internal/record",
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
+	"internal/store/storetest": {},
 	"internal/console": {"internal/access", "bots", "rules", "internal/chat", "internal/engine", "internal/store", "internal/policy", "internal/prompt",
 		"internal/record", "internal/hold", "internal/retention", "internal/directory", "internal/audit"},
 	"internal/cli":  {"config", "rules", "internal/..."},

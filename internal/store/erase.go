@@ -56,8 +56,8 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 // about what a hold covers. Where the holds cannot be read, all of those stay.
 func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 	if err := s.write.do(ctx, func(t *tx) error {
-		return t.exec("DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received, state FROM events ORDER BY seq LIMIT ?2) WHERE received < ?1 AND state = 1)",
-			millis(now.Add(-keepEvents)), atATime)
+		return t.exec("DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received, state FROM events ORDER BY seq LIMIT ?) AS oldest WHERE received < ? AND state = 1)",
+			atATime, millis(now.Add(-keepEvents)))
 	}); err != nil {
 		return err
 	}
@@ -71,9 +71,9 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 		}
 		return t.exec(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
 			LEFT JOIN messages m ON m.chat = d.chat AND m.id = d.message
-			WHERE d.decided < ?1 AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?3))
-			AND c.account || '/' || coalesce(m.member, '') NOT IN (SELECT value FROM json_each(?4)) LIMIT ?2)`,
-			millis(now.Add(-keepDecisions)), atATime, chats, members)
+			WHERE d.decided < ? AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?))
+			AND c.account || '/' || coalesce(m.member, '') NOT IN (SELECT value FROM json_each(?)) LIMIT ?)`,
+			millis(now.Add(-keepDecisions)), chats, members, atATime)
 	})
 }
 
@@ -81,15 +81,15 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 // kept of them.
 func (t *tx) forgetPrompts(until time.Time, chats, members string) error {
 	const ended = `SELECT p.id FROM prompts p JOIN chats c ON c.n = p.chat
-		WHERE p.waiting = 0 AND p.busy = 0 AND p.slot = 0 AND p.body ->> 'Closed' < ?1
-		AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?3))
-		AND c.account || '/' || p.member NOT IN (SELECT value FROM json_each(?4)) ORDER BY p.id LIMIT ?2`
+		WHERE p.waiting = 0 AND p.busy = 0 AND p.slot = 0 AND p.body ->> 'Closed' < ?
+		AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?))
+		AND c.account || '/' || p.member NOT IN (SELECT value FROM json_each(?)) ORDER BY p.id LIMIT ?`
 	for _, query := range []string{
 		"DELETE FROM prompt_messages WHERE prompt IN (" + ended + ")",
 		"DELETE FROM kept WHERE prompt IN (" + ended + ")",
 		"DELETE FROM prompts WHERE id IN (" + ended + ")",
 	} {
-		if err := t.exec(query, until.UTC().Format(time.RFC3339), atATime, chats, members); err != nil {
+		if err := t.exec(query, until.UTC().Format(time.RFC3339), chats, members, atATime); err != nil {
 			return err
 		}
 	}

@@ -54,6 +54,9 @@ func (t *tx) placeHold(h hold.Hold) error {
 	if err != nil {
 		return err
 	}
+	if err := t.gate(); err != nil {
+		return err
+	}
 	if err := t.exec("INSERT INTO holds (id, placed, body) VALUES (?, ?, ?)", h.ID, h.Placed.UnixNano(), string(b)); err != nil {
 		return fmt.Errorf("placing %s: %w", h, err)
 	}
@@ -92,8 +95,12 @@ func (t *tx) releaseHold(h hold.Hold) error {
 	})
 }
 
-// inForce reads, inside the transaction, the holds that may be in force.
+// inForce reads, inside the transaction, the holds that may be in force. None
+// is placed before the transaction ends.
 func (t *tx) inForce(now time.Time) hold.Set {
+	if err := t.gate(); err != nil {
+		return hold.NewSet(nil, err)
+	}
 	st, err := t.stmt("SELECT body FROM holds WHERE released = 0 OR released > ?")
 	if err != nil {
 		return hold.NewSet(nil, err)
@@ -143,6 +150,7 @@ func fromNanos(n int64) time.Time {
 // fence opens the fence before a destroying call, or says why there is none
 // (hold.MayStart). It reads the holds in the same transaction.
 func (t *tx) fence(action string, want hold.Fence, now time.Time, within time.Duration) (hold.Fence, error) {
+	held := t.inForce(now)
 	st, err := t.stmt(fenceColumns + "WHERE account = ? AND chat = ? AND message = ?")
 	if err != nil {
 		return hold.Fence{}, err
@@ -156,7 +164,7 @@ func (t *tx) fence(action string, want hold.Fence, now time.Time, within time.Du
 	if err != nil {
 		return hold.Fence{}, err
 	}
-	f, err := hold.MayStart(t.inForce(now), about, want, now, within)
+	f, err := hold.MayStart(held, about, want, now, within)
 	if err != nil {
 		return hold.Fence{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	"chaperone/internal/hold/holdtest"
 	"chaperone/internal/record"
 	"chaperone/internal/retention"
+	"chaperone/internal/store/storetest"
 	"chaperone/rules"
 )
 
@@ -146,8 +147,10 @@ func sample(id string) hold.Hold {
 
 // Every act has its entry, in the transaction of the act; the export verifies
 // without the store, and holds no name.
-func TestActsAreInTheAuditLog(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+func TestActsAreInTheAuditLog(t *testing.T) { storetest.Each(t, testActsAreInTheAuditLog) }
+
+func testActsAreInTheAuditLog(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	h := sample("20261123-AAAA")
 	if err := s.PlaceHold(t.Context(), h); err != nil {
 		t.Fatal(err)
@@ -181,8 +184,10 @@ func TestActsAreInTheAuditLog(t *testing.T) {
 }
 
 // A hold that cannot be read holds everything.
-func TestUnreadableHoldsHold(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+func TestUnreadableHoldsHold(t *testing.T) { storetest.Each(t, testUnreadableHoldsHold) }
+
+func testUnreadableHoldsHold(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	if err := s.PlaceHold(t.Context(), sample("h1")); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +207,11 @@ func TestUnreadableHoldsHold(t *testing.T) {
 // Findings are forgotten after ninety days, but not about what a hold covers;
 // and after its release they are.
 func TestWhatAHoldCoversIsNotForgotten(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+	storetest.Each(t, testWhatAHoldCoversIsNotForgotten)
+}
+
+func testWhatAHoldCoversIsNotForgotten(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	other := chat.ID{Account: "practice", Local: "rest-centre-team"}
 	for id, members := range map[chat.ID][]chat.MemberID{room: {"tom"}, other: {"sam", "priya"}} {
 		for _, m := range members {
@@ -250,8 +259,10 @@ func TestWhatAHoldCoversIsNotForgotten(t *testing.T) {
 }
 
 // A date has one run, whoever begins it.
-func TestADateHasOneRun(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+func TestADateHasOneRun(t *testing.T) { storetest.Each(t, testADateHasOneRun) }
+
+func testADateHasOneRun(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	d := clock.Date{Year: 2026, Month: 11, Day: 23}
 	run := engine.Run{Schedule: "keep", Date: d, State: retention.Planned, Slot: noon}
 	if err := s.BeginRuns(t.Context(), noon, "keep", d, []engine.Run{run}); err != nil {
@@ -272,8 +283,10 @@ func TestADateHasOneRun(t *testing.T) {
 // The text that a hold captured goes with its key once it is filed, and the
 // text of an undo after 30 days: no key is left that opens what the files may
 // still hold of them.
-func TestSealedTextsGoWithTheirKeys(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+func TestSealedTextsGoWithTheirKeys(t *testing.T) { storetest.Each(t, testSealedTextsGoWithTheirKeys) }
+
+func testSealedTextsGoWithTheirKeys(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	rec := record.Record{ID: "20261123-AAAA", Messages: []record.Message{{ID: "m1"}}, CapturedAt: noon}
 	if err := s.Settle(t.Context(), engine.Settlement{
 		Chat: room, Now: noon,

@@ -53,7 +53,8 @@ type identity struct {
 	Format      int       `json:"format"`
 	Created     time.Time `json:"created"`
 	Fingerprint string    `json:"key_fingerprint"`
-	Ready       bool      `json:"ready"` // the folder was made to the end
+	Ready       bool      `json:"ready"`              // the folder was made to the end
+	Database    string    `json:"database,omitempty"` // the name that the server's database bears which the rows live in
 }
 
 // openHome takes the folder, creating it and its key where neither is there.
@@ -156,6 +157,26 @@ func (h *home) writeIdentity() error {
 func (h *home) made() error {
 	h.id.Ready = true
 	return h.writeIdentity()
+}
+
+// present refuses a folder that has lost one of its files.
+func (h *home) present(names ...string) error {
+	for _, name := range append(names, filepath.Join(h.dir, ringFile)) {
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("%w: %s is missing. Restore the folder from a backup", ErrDamaged, name)
+		}
+	}
+	return nil
+}
+
+// clear removes what an interrupted making left behind.
+func (h *home) clear(names ...string) error {
+	for _, name := range append(names, filepath.Join(h.dir, ringFile)) {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 const keyPrefix = "chaperone-key-1:"

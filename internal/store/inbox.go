@@ -214,11 +214,11 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 			add(&messages, string(p.Event.Message))
 		}
 	}
-	rows, err := s.query(ctx, `SELECT shown, busy, view, body FROM prompts WHERE chat = ?1 AND id IN (
-			SELECT value FROM json_each(?2)
-			UNION SELECT prompt FROM prompt_messages WHERE chat = ?1 AND message IN (SELECT value FROM json_each(?3))
-			UNION SELECT id FROM prompts WHERE chat = ?1 AND waiting = 1 AND member IN (SELECT value FROM json_each(?4)))`,
-		n, list(ids), list(messages), list(members))
+	rows, err := s.query(ctx, `SELECT shown, busy, view, body FROM prompts WHERE chat = ? AND id IN (
+			SELECT value FROM json_each(?)
+			UNION SELECT prompt FROM prompt_messages WHERE chat = ? AND message IN (SELECT value FROM json_each(?))
+			UNION SELECT id FROM prompts WHERE chat = ? AND waiting = 1 AND member IN (SELECT value FROM json_each(?)))`,
+		n, list(ids), n, list(messages), n, list(members))
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +288,8 @@ func collect[T any](rows *sql.Rows, fields func(*T) []any) ([]T, error) {
 	return out, rows.Err()
 }
 
-// list passes strings to json_each.
+// list passes strings to json_each, which is how a query takes a list:
+// IN (SELECT value FROM json_each(?)).
 func list(values []string) string {
 	if len(values) == 0 {
 		return "[]"

@@ -31,7 +31,7 @@ type act struct {
 // log appends an entry to the audit log, in the transaction of the act that it
 // is about: no audit, no action.
 func (t *tx) log(at time.Time, a act) error {
-	key, err := derive(t.w.master, "audit digests")
+	key, err := derive(t.w.home.master, "audit digests")
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,9 @@ func (t *tx) log(at time.Time, a act) error {
 	}
 	actor, err := actor(key, a.by)
 	if err != nil {
+		return err
+	}
+	if err := t.gate(); err != nil { // entries are numbered one after the other
 		return err
 	}
 	var next int64
@@ -108,7 +111,7 @@ type auditKeys struct{ origin, verifying, signing string }
 
 // auditKeys reads the keys of the log, and makes them at their first use.
 func (t *tx) auditKeys() (k auditKeys, err error) {
-	secret, err := derive(t.w.master, "audit signing")
+	secret, err := derive(t.w.home.master, "audit signing")
 	if err != nil {
 		return k, err
 	}
@@ -119,7 +122,7 @@ func (t *tx) auditKeys() (k auditKeys, err error) {
 	var sealed []byte
 	err = t.row("SELECT origin, verifying, signing FROM audit_key", nil, &k.origin, &k.verifying, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		print, err := fingerprint(t.w.master)
+		print, err := fingerprint(t.w.home.master)
 		if err != nil {
 			return k, err
 		}

@@ -56,7 +56,7 @@ func (s *Store) BeginRuns(ctx context.Context, now time.Time, schedule string, l
 				return fmt.Errorf("the run of %s on %s: %w", r.Schedule, r.Date, err)
 			}
 		}
-		return t.exec(`INSERT INTO schedules (id, last) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET last = max(last, excluded.last)`, schedule, last.String())
+		return t.exec(`INSERT INTO schedules (id, last) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET last = CASE WHEN excluded.last > schedules.last THEN excluded.last ELSE schedules.last END`, schedule, last.String())
 	})
 }
 
@@ -131,7 +131,8 @@ func (t *tx) logRun(now time.Time, r engine.Run, was retention.State, a engine.R
 // Runs implements engine.Runs.
 func (s *Store) Runs(ctx context.Context, schedule string, states ...retention.State) ([]engine.Run, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT schedule, date, state, slot, made_good, digest, plan, approvals, why, started, ended, certificate
-		FROM runs WHERE (?1 = '' OR schedule = ?1) AND (?2 = '[]' OR state IN (SELECT value FROM json_each(?2))) ORDER BY date DESC, schedule`, schedule, list(words(states)))
+		FROM runs WHERE (? = '' OR schedule = ?) AND (? = '[]' OR state IN (SELECT value FROM json_each(?))) ORDER BY date DESC, schedule`,
+		schedule, schedule, list(words(states)), list(words(states)))
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +218,7 @@ func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 }
 
 // span gives the range of keys that begin with a prefix. Keys are ASCII here.
-func span(prefix string) (from, to string) { return prefix, prefix + "\xff" }
+func span(prefix string) (from, to string) { return prefix, prefix + "\U0010FFFF" }
 
 // Outcomes implements engine.Disposals.
 func (s *Store) Outcomes(ctx context.Context, prefix string) (map[string]engine.Outcome, error) {

@@ -98,7 +98,7 @@ func (t *tx) messages(row chatRow, in engine.Settlement) error {
 		}
 		if err := t.exec(`INSERT INTO messages (chat, id, member, at, revision, label, class, prompt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (chat, id) DO UPDATE SET revision = excluded.revision, label = excluded.label, class = excluded.class,
-			prompt = CASE WHEN excluded.prompt = '' THEN prompt ELSE excluded.prompt END`,
+			prompt = CASE WHEN excluded.prompt = '' THEN messages.prompt ELSE excluded.prompt END`,
 			row.n, string(m.ID), string(m.Member), millis(m.At), m.Revision, m.Label, string(m.Class), m.Prompt); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record"
+	"chaperone/internal/store/storetest"
 )
 
 var (
@@ -25,15 +26,22 @@ var (
 	noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 )
 
-// open opens a store in a folder of its own and closes it with the test.
-func open(t *testing.T, dir string) *Store {
+// openOn opens a store in a folder of its own, with its rows in the database, and
+// closes it with the test.
+func openOn(t *testing.T, dir, database string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), dir, dir+".key")
+	s, err := OpenOn(t.Context(), dir, dir+".key", database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// open opens a store with its rows in a file of its own.
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	return openOn(t, dir, "")
 }
 
 func posted(key, text string) chat.Event {
@@ -54,8 +62,12 @@ func texts(t *testing.T, s *Store) []string {
 }
 
 func TestReceivedEventsSurviveAReopening(t *testing.T) {
+	storetest.Each(t, testReceivedEventsSurviveAReopening)
+}
+
+func testReceivedEventsSurviveAReopening(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := open(t, dir)
+	s := openOn(t, dir, database)
 	want := posted("m1", "the hall opens at 02:30")
 	if err := s.Receive(t.Context(), noon, []chat.Event{want, posted("m2", ""), want}); err != nil {
 		t.Fatal(err)
@@ -63,7 +75,7 @@ func TestReceivedEventsSurviveAReopening(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	load, err := open(t, dir).Take(t.Context(), room, 100)
+	load, err := openOn(t, dir, database).Take(t.Context(), room, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +87,10 @@ func TestReceivedEventsSurviveAReopening(t *testing.T) {
 	}
 }
 
-func TestANewChatGetsItsNoticeFirst(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+func TestANewChatGetsItsNoticeFirst(t *testing.T) { storetest.Each(t, testANewChatGetsItsNoticeFirst) }
+
+func testANewChatGetsItsNoticeFirst(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	for i := range 3 {
 		if err := s.Receive(t.Context(), noon, []chat.Event{posted(fmt.Sprint(i), "x")}); err != nil {
 			t.Fatal(err)
@@ -208,8 +222,12 @@ func TestAnInterruptedMakingBeginsAgain(t *testing.T) {
 }
 
 func TestTextsAreErasedWithTheirKeys(t *testing.T) {
+	storetest.Each(t, testTextsAreErasedWithTheirKeys)
+}
+
+func testTextsAreErasedWithTheirKeys(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := open(t, dir)
+	s := openOn(t, dir, database)
 	if err := s.Receive(t.Context(), noon, []chat.Event{posted("m1", "first"), posted("m2", "second")}); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +265,7 @@ func TestTextsAreErasedWithTheirKeys(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := survivors(t, open(t, dir)); len(got) != 0 {
+	if got := survivors(t, openOn(t, dir, database)); len(got) != 0 {
 		t.Fatalf("%d keys survive in the file, want none", len(got))
 	}
 }
@@ -272,7 +290,11 @@ func settle(t *testing.T, s *Store, in engine.Settlement) {
 }
 
 func TestAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+	storetest.Each(t, testAPromptKeepsItsTextsUntilTheRecordIsFiled)
+}
+
+func testAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	ev := posted("m1", "decision: close the bridge")
 	if err := s.Receive(t.Context(), noon, []chat.Event{ev}); err != nil {
 		t.Fatal(err)
@@ -319,7 +341,11 @@ func TestAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T) {
 }
 
 func TestOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+	storetest.Each(t, testOneFailingRequestDoesNotUndoItsNeighbours)
+}
+
+func testOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	boom := errors.New("boom")
 	results := make(chan error, 40)
 	for i := range 40 {
@@ -351,8 +377,12 @@ func TestOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T) {
 }
 
 func TestManyKeysAreTakenWithoutLosingOne(t *testing.T) {
+	storetest.Each(t, testManyKeysAreTakenWithoutLosingOne)
+}
+
+func testManyKeysAreTakenWithoutLosingOne(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := open(t, dir)
+	s := openOn(t, dir, database)
 	const chats = 3 * spare
 	for i := range chats {
 		ev := posted("k", fmt.Sprint("text ", i))
@@ -367,7 +397,7 @@ func TestManyKeysAreTakenWithoutLosingOne(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir)
+	s = openOn(t, dir, database)
 	for i := range chats {
 		load, err := s.Take(t.Context(), chat.ID{Account: "practice", Local: fmt.Sprint("chat-", i)}, 1)
 		if err != nil || load.Events[0].Event.Text != fmt.Sprint("text ", i) {
@@ -377,7 +407,11 @@ func TestManyKeysAreTakenWithoutLosingOne(t *testing.T) {
 }
 
 func TestEndedPromptsAreForgottenAfterNinetyDays(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
+	storetest.Each(t, testEndedPromptsAreForgottenAfterNinetyDays)
+}
+
+func testEndedPromptsAreForgottenAfterNinetyDays(t *testing.T, database string) {
+	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
 	p := prompt.New("20261123-PPPPPPPPPP", noon, room, "Flood North", chat.Team, "sam", "Sam")
 	p.Flag(noon, prompt.Item{Message: "m1", At: noon, Kind: "personal", Outcome: policy.MustNot, Duties: []policy.Duty{policy.Ask, policy.Remove}})
 	p.Gone(noon, "m1")
