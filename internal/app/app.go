@@ -89,7 +89,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	pages := console.Options{
 		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: a.records, Path: a.engine,
-		Zone: a.zone, Now: a.now, Log: c.Log, Anyone: a.anyone(), Calls: a.calls(), Also: a.practiceRoutes(),
+		Zone: a.zone, Now: a.now, Log: c.Log, Anyone: a.anyone(), Calls: a.calls(), Also: a.practiceRoutes(), Export: a.export,
 	}
 	if c.Practice {
 		pages.Practice = "/practice/"

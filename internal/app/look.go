@@ -3,7 +3,9 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 func (a *App) lookCalls(t control.Table) {
 	t["hold.show"] = looks(access.See, a.holdShow)
 	t["retention.overview"] = looks(access.See, a.retentionOverview)
+	t["retention.pending"] = looks(access.See, a.retentionPending)
 	t["retention.look"] = looks(access.See, a.retentionLook)
 	t["retention.calendar"] = looks(access.See, a.retentionCalendar)
 	t["audit.list"] = looks(access.See, a.auditList)
@@ -114,6 +117,22 @@ func (a *App) retentionOverview(ctx context.Context, _ struct{}) ([]Overview, er
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// stoppedFor is how long pages tell of a run that was stopped.
+const stoppedFor = 3 * 24 * time.Hour
+
+// retentionPending lists the runs that wait, are under way or were stopped
+// lately; of their plans it knows no counts.
+func (a *App) retentionPending(ctx context.Context, _ struct{}) ([]Run, error) {
+	heads, err := a.store.Pending(ctx, a.now().Add(-stoppedFor))
+	out := []Run{}
+	for _, r := range heads {
+		v, viewErr := viewRun(r)
+		err = errors.Join(err, viewErr)
+		out = append(out, v)
+	}
+	return out, err
 }
 
 func (a *App) overview(s retention.Schedule) Overview {
@@ -253,4 +272,10 @@ func (a *App) unsureList(ctx context.Context, _ struct{}) ([]Unsure, error) {
 		out[i] = Unsure{Kind: string(u.Kind), Chat: u.Chat.String(), Message: string(u.Message), At: u.At}
 	}
 	return out, err
+}
+
+// export writes the whole audit log for whoever takes it away.
+func (a *App) export(ctx context.Context, by string, w io.Writer) error {
+	_, err := a.store.ExportAudit(ctx, a.now(), by, w)
+	return err
 }

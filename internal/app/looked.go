@@ -10,6 +10,9 @@ import (
 	"chaperone/internal/retention"
 )
 
+// longestPage is how many messages of a plan a page has at most.
+const longestPage = 20_000
+
 // Look asks for a page of what a run does with messages, or with no date of
 // what a run of the schedule would do now.
 type Look struct {
@@ -118,7 +121,7 @@ func (a *App) retentionLook(ctx context.Context, in Look) (Looked, error) {
 // that was asked for.
 func (l *Looked) gather(p engine.Progress, in Look) {
 	type reason struct{ why, ref, because string }
-	groups, page := map[reason]int{}, min(max(in.Most, 0), most)
+	groups, page := map[reason]int{}, min(max(in.Most, 0), longestPage)
 	for _, i := range p.Plan.Items {
 		if i.Way == retention.Stays {
 			k := reason{string(i.Reason), i.Ref, i.Because}

@@ -13,6 +13,7 @@ import (
 	"embed"
 	"encoding/json"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -54,6 +55,7 @@ type Options struct {
 	Home         string // where "/" leads; empty is the page of today
 	Store        Store
 	Records      record.Opener
+	Export       func(ctx context.Context, by string, w io.Writer) error // writes the whole audit log
 	Path         Path
 	Zone         *time.Location
 	Now          func() time.Time
@@ -77,7 +79,7 @@ func New(o Options) *Console {
 		"at":   func(t time.Time) string { return t.In(o.Zone).Format("2 Jan 2006, 15:04") },
 		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"n":    number,
-	}).ParseFS(templates, "templates/*.html"))
+	}).Funcs(wording(o.Zone)).ParseFS(templates, "templates/*.html"))
 	return c
 }
 

@@ -14,6 +14,8 @@ type frame struct {
 	Organisation string
 	Style        string
 	Groups       []group
+	Clock        *clockView // where it is not vouched for
+	Said         string     // what was just done to it
 	Body         template.HTML
 }
 
@@ -37,7 +39,10 @@ func (c *Console) Frame(w http.ResponseWriter, r *http.Request, title string, bo
 
 func (c *Console) send(w http.ResponseWriter, r *http.Request, status int, title string, body template.HTML) {
 	var out bytes.Buffer
-	f := frame{Title: title, Organisation: c.o.Organisation, Style: stylePath(), Groups: c.navigation(r), Body: body}
+	f := frame{Title: title, Organisation: c.o.Organisation, Style: stylePath(), Groups: c.navigation(r), Clock: c.clock(r), Body: body}
+	if r.URL.Query().Get("said") == "clock" {
+		f.Said = saids("clock")
+	}
 	if err := c.pages.ExecuteTemplate(&out, "frame.html", f); err != nil {
 		c.o.Log.Error("a page could not be made", "page", r.Pattern, "err", err)
 		http.Error(w, "This page cannot be shown now. What is stored is safe.", http.StatusInternalServerError)
@@ -78,10 +83,13 @@ func (c *Console) navigation(r *http.Request) []group {
 	if c.o.Practice != "" {
 		every.Links = append(every.Links, link{Text: "Practice chat", Path: c.o.Practice})
 	}
+	waits := c.waits(r)
 	groups := []group{
 		every,
-		{Title: "Keep and dispose", Links: []link{{Text: "Records", Path: "/records"}}},
-		{Title: "Proof", Links: []link{{Text: "Set aside", Path: "/set-aside", Waits: aside}}},
+		{Title: "Keep and dispose", Links: []link{
+			{Text: "Records", Path: "/records"}, {Text: "Holds", Path: "/holds", Waits: waits.holds}, {Text: "Disposals", Path: "/disposals", Waits: waits.runs},
+		}},
+		{Title: "People and proof", Links: []link{{Text: "Set aside", Path: "/set-aside", Waits: aside}, {Text: "Proof", Path: "/proof"}}},
 	}
 	for _, g := range groups {
 		for i, l := range g.Links {

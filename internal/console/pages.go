@@ -21,6 +21,8 @@ const most = 200
 type item struct {
 	Mark, Kind, Title, Fact string
 	Button, Path            string
+	Owner, Due              string
+	First                   bool // of those that want somebody
 }
 
 type todayPage struct {
@@ -28,7 +30,9 @@ type todayPage struct {
 	Counts  engine.Counts
 	Open    int
 	Items   []item
-	Clear   []item // looked at, and well
+	Soon    []item        // what has a date by which somebody looks at it
+	Days    []calendarDay // what will be disposed of; none where nothing ever is
+	Clear   []item        // looked at, and well
 	Ask     string
 	Healthy bool
 }
@@ -60,12 +64,21 @@ func (c *Console) today(w http.ResponseWriter, r *http.Request) {
 			waiting++
 		}
 	}
-	p.look(waiting, item{"caution", "Not filed", count(waiting, "record waits", "records wait") + " to be filed",
-		"They are sealed here and safe. Filing is tried again by itself.", "Open the records", "/records"}, "Records", "all filed")
-	p.look(len(aside), item{"caution", "Set aside", count(len(aside), "message", "messages") + " could not be read",
-		"Their chats go on. Nobody was asked about these messages.", "Open the list", "/set-aside"}, "Set aside", "nothing")
-	p.look(escalated, item{"caution", "No answer", count(escalated, "prompt has", "prompts have") + " had no answer",
-		"Each was asked again once. The person who answers for the chat should know.", "", ""}, "Prompts", "none past its last reminder")
+	p.look(waiting, item{Mark: "caution", Kind: "Not filed", Title: count(waiting, "record waits", "records wait") + " to be filed",
+		Fact: "They are sealed here and safe. Filing is tried again by itself.", Button: "Open the records", Path: "/records"}, "Records", "all filed")
+	p.look(len(aside), item{Mark: "caution", Kind: "Set aside", Title: count(len(aside), "message", "messages") + " could not be read",
+		Fact: "Their chats go on. Nobody was asked about these messages.", Button: "Open the list", Path: "/set-aside"}, "Set aside", "nothing")
+	p.look(escalated, item{Mark: "caution", Kind: "No answer", Title: count(escalated, "prompt has", "prompts have") + " had no answer",
+		Fact: "Each was asked again once. The person who answers for the chat should know.", Button: "", Path: ""}, "Prompts", "none past its last reminder")
+	if err := p.disposal(c, r); err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	if len(p.Items) > 0 {
+		p.Items[0].First = true
+	} else if len(p.Soon) > 0 {
+		p.Soon[0].First = true
+	}
 	c.page(w, r, http.StatusOK, "today.html", "Today", p)
 }
 
@@ -98,6 +111,8 @@ func partName(part string) string {
 		return "The connection to " + account
 	case part == "store":
 		return "The data folder"
+	case part == "clock":
+		return "Our clock"
 	case part == "records":
 		return "The records folder"
 	default:

@@ -30,6 +30,7 @@ func (c *Console) Routes() []Route {
 			{"GET /assets/", access.Public, asset},
 			{"/", access.Enter, c.missing},
 		},
+		c.holdRoutes(), c.retentionRoutes(), c.proofRoutes(),
 		c.o.Also,
 	)
 }

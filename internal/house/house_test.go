@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
 	"internal/store/storetest": {},
 	"internal/console": {"internal/access", "bots", "rules", "internal/chat", "internal/engine", "internal/store", "internal/policy", "internal/prompt",
-		"internal/record", "internal/hold", "internal/retention", "internal/directory", "internal/audit"},
+		"internal/record", "internal/hold", "internal/retention", "internal/directory", "internal/audit", "internal/clock"},
 	"internal/cli":  {"config", "rules", "internal/..."},
 	"internal/app":  {"bots/...", "bots", "config", "rules", "internal/..."},
 	"cmd/chaperone": {"internal/cli"},

@@ -32,11 +32,26 @@ func (s *Store) Chats(ctx context.Context) ([]Known, error) {
 // RunHeads lists the newest runs without what their plans do with single
 // messages, which may be a great many.
 func (s *Store) RunHeads(ctx context.Context, schedule string, limit int) ([]engine.Run, error) {
-	rows, err := s.query(ctx, `SELECT schedule, date, state, slot, made_good, digest, approvals, why, started, ended, certificate
-		FROM runs WHERE schedule = ? ORDER BY date DESC LIMIT ?`, schedule, limit)
+	rows, err := s.query(ctx, runHead+"WHERE schedule = ? ORDER BY date DESC LIMIT ?", schedule, limit)
 	if err != nil {
 		return nil, err
 	}
+	return scanHeads(rows)
+}
+
+// Pending lists the runs that have not ended or were stopped since a time,
+// likewise without what they do with single messages.
+func (s *Store) Pending(ctx context.Context, since time.Time) ([]engine.Run, error) {
+	rows, err := s.query(ctx, runHead+"WHERE state IN ('planned', 'underway') OR (state = 'stopped' AND ended >= ?) ORDER BY slot DESC, schedule", millis(since))
+	if err != nil {
+		return nil, err
+	}
+	return scanHeads(rows)
+}
+
+const runHead = "SELECT schedule, date, state, slot, made_good, digest, approvals, why, started, ended, certificate FROM runs "
+
+func scanHeads(rows *sql.Rows) ([]engine.Run, error) {
 	defer rows.Close()
 	var out []engine.Run
 	for rows.Next() {
