@@ -29,7 +29,9 @@ const DefaultName = "chaperone.yaml"
 type File struct {
 	Organisation string              `yaml:"organisation" json:"organisation,omitempty" jsonschema_description:"Who runs the bot, as the notice in each chat says."`
 	Contact      Contact             `yaml:"contact" json:"contact,omitempty" jsonschema_description:"The named person who answers, day and night."`
-	Listen       string              `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless sign-in is set up."`
+	Listen       string              `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless address is set."`
+	Address      string              `yaml:"address" json:"address,omitempty" jsonschema_description:"Where people find the console, such as https://chaperone.example.gov.uk. A reverse proxy there passes requests on."`
+	SignIn       SignIn              `yaml:"sign_in" json:"sign_in,omitempty" jsonschema_description:"Who may use the console. Needed wherever it is not on this machine alone."`
 	Data         string              `yaml:"data" json:"data,omitempty" jsonschema_description:"Folder that state lives in."`
 	KeyFile      string              `yaml:"key_file" json:"key_file,omitempty" jsonschema_description:"File with the key that seals the data folder. Keep it elsewhere than the backups."`
 	TimeZone     string              `yaml:"time_zone" json:"time_zone,omitempty" jsonschema_description:"In which times of day are told, such as Europe/London."`
@@ -253,6 +255,7 @@ func (c *checker) check() {
 			c.fault("time_zone", "time_zone %q is not known: write one such as Europe/London", f.TimeZone)
 		}
 	}
+	c.signIn()
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.retention()
 	seen := map[string]bool{}

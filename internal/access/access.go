@@ -66,7 +66,8 @@ type Right string
 
 // The rights. A page, call or command needs exactly one.
 const (
-	Public    Right = "public"    // for everyone who reaches the console: style sheet, health, signing in
+	Public    Right = "public"    // for everyone who reaches the console: style sheet, health
+	Arrive    Right = "arrive"    // for everyone who wants to sign in
 	Enter     Right = "enter"     // for everyone who has signed in: their own account and session
 	See       Right = "see"       // how it is: holds, schedules, runs, people, proof, without captured text
 	ReadText  Right = "read-text" // captured text: records, and what is held
@@ -84,6 +85,7 @@ const (
 // matrix says which role has which right. What stands in no row nobody may.
 var matrix = map[Right][]Role{
 	Public:    {"", Administrator, Governance, Auditor, owner, demo, reader},
+	Arrive:    {"", Administrator, Governance, Auditor, owner, demo, reader},
 	Enter:     {Administrator, Governance, Auditor, owner, demo, reader},
 	See:       {Administrator, Governance, Auditor, owner, demo, reader},
 	ReadText:  {Governance, owner, demo, reader},
@@ -100,13 +102,13 @@ var matrix = map[Right][]Role{
 
 // Rights lists every right.
 func Rights() []Right {
-	return []Right{Public, Enter, See, ReadText, Hold, Dispose, Stop, People, Configure, Export, Practise, Rehearse, Machine}
+	return []Right{Public, Arrive, Enter, See, ReadText, Hold, Dispose, Stop, People, Configure, Export, Practise, Rehearse, Machine}
 }
 
 // Says is the right as people read it, after "may".
 func (r Right) Says() string {
 	switch r {
-	case Public, Enter, See:
+	case Public, Arrive, Enter, See:
 		return "see this page"
 	case ReadText:
 		return "read captured text"

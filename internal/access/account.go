@@ -70,11 +70,12 @@ func Digest(secret string) []byte {
 
 // The reasons for which somebody is not let in.
 var (
-	ErrNoAccount = errors.New("there is no such account")
-	ErrNoLink    = errors.New("this link was used already, has expired, or was never made")
-	ErrNoPasskey = errors.New("there is no such passkey")
-	ErrNameTaken = errors.New("an account has that name")
-	ErrRemoved   = errors.New("this account was removed")
+	ErrNoAccount   = errors.New("there is no such account")
+	ErrNoLink      = errors.New("this link was used already, has expired, or was never made")
+	ErrNoPasskey   = errors.New("there is no such passkey")
+	ErrLastPasskey = errors.New("this is the only way you have to sign in: add another passkey first")
+	ErrNameTaken   = errors.New("an account has that name")
+	ErrRemoved     = errors.New("this account was removed")
 )
 
 // longestName is how long a name may be.

@@ -11,6 +11,7 @@ package console
 import (
 	"context"
 	"embed"
+	"encoding/base64"
 	"encoding/json"
 	"html/template"
 	"io"
@@ -46,7 +47,8 @@ type Calls interface {
 
 // Options is what a console is made of.
 type Options struct {
-	Anyone       access.Caller // who everybody is where nobody has to sign in; the zero value makes them
+	Door         *Door         // lets people in; nil where nobody has to sign in
+	Anyone       access.Caller // who everybody is there
 	Calls        Calls
 	Also         []Route // what others serve behind the same doors
 	Organisation string
@@ -79,6 +81,10 @@ func New(o Options) *Console {
 		"at":   func(t time.Time) string { return t.In(o.Zone).Format("2 Jan 2006, 15:04") },
 		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"n":    number,
+		"key":  base64.RawURLEncoding.EncodeToString,
+
+		"minutes": func(d time.Duration) int { return int(d.Minutes()) },
+		"hours":   func(d time.Duration) int { return int(d.Hours()) },
 	}).Funcs(wording(o.Zone)).ParseFS(templates, "templates/*.html"))
 	return c
 }

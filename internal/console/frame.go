@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"chaperone/internal/access"
 )
 
 // frame is what the frame shows around a page.
@@ -13,6 +15,8 @@ type frame struct {
 	Title        string
 	Organisation string
 	Style        string
+	Script       string // of the pages to sign in
+	You          access.Caller
 	Groups       []group
 	Clock        *clockView // where it is not vouched for
 	Said         string     // what was just done to it
@@ -42,6 +46,10 @@ func (c *Console) send(w http.ResponseWriter, r *http.Request, status int, title
 	f := frame{Title: title, Organisation: c.o.Organisation, Style: stylePath(), Groups: c.navigation(r), Clock: c.clock(r), Body: body}
 	if r.URL.Query().Get("said") == "clock" {
 		f.Said = saids("clock")
+	}
+	f.You = c.who(r)
+	if c.o.Door != nil {
+		f.Script = assetPath("signin.js")
 	}
 	if err := c.pages.ExecuteTemplate(&out, "frame.html", f); err != nil {
 		c.o.Log.Error("a page could not be made", "page", r.Pattern, "err", err)
@@ -75,6 +83,9 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, title
 
 // navigation lists the pages that exist, and what waits on them.
 func (c *Console) navigation(r *http.Request) []group {
+	if !c.who(r).May(access.See) {
+		return nil
+	}
 	aside := 0
 	if list, err := c.o.Store.SetAside(r.Context(), most); err == nil { // its own page tells when it cannot be read
 		aside = len(list)

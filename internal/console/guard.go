@@ -29,14 +29,29 @@ func (c *Console) Guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		if !loopback(r.Host) {
+		if c.o.Door != nil && c.o.Door.https() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if !loopback(r.Host) && !c.o.Door.at(r.Host) {
 			h.Set("Cache-Control", "no-store")
-			http.Error(w, "The console answers only on the machine it runs on, such as at http://127.0.0.1 and its port. "+
-				"Open it there. Nothing was changed.", http.StatusMisdirectedRequest)
+			http.Error(w, c.o.Door.where()+" Open it there. Nothing was changed.", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// at reports whether a Host header names the address that was configured.
+func (d *Door) at(host string) bool {
+	return d != nil && strings.EqualFold(strings.TrimSuffix(host, ":443"), strings.TrimSuffix(d.o.Base.Host, ":443"))
+}
+
+// where says where the console answers.
+func (d *Door) where() string {
+	if d == nil || !d.https() {
+		return "The console answers only on the machine it runs on, such as at http://127.0.0.1 and its port."
+	}
+	return "The console answers at " + d.o.Base.String() + "/ and nowhere else. A proxy before it has to pass the Host header on as it came."
 }
 
 // loopback reports whether a Host header names this very machine.
@@ -52,15 +67,18 @@ func loopback(hostport string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// stylePath is the address of the style sheet. It changes with its content, so
+// stylePath is the address of the style sheet.
+func stylePath() string { return assetPath("chaperone.css") }
+
+// assetPath is the address of a file of ours. It changes with its content, so
 // that browsers may keep it.
-func stylePath() string {
-	b, err := assets.ReadFile("assets/chaperone.css")
+func assetPath(name string) string {
+	b, err := assets.ReadFile("assets/" + name)
 	if err != nil {
 		panic(err) // it is embedded
 	}
 	sum := sha256.Sum256(b)
-	return "/assets/chaperone.css?" + hex.EncodeToString(sum[:8])
+	return "/assets/" + name + "?" + hex.EncodeToString(sum[:8])
 }
 
 func asset(w http.ResponseWriter, r *http.Request) {

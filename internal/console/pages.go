@@ -223,7 +223,8 @@ func (c *Console) setAside(w http.ResponseWriter, r *http.Request) {
 	}{list, c.o.Ask})
 }
 
-// health answers 200 when every part works, and 503 with the reasons else.
+// health answers 200 when every part works, and 503 else; with the reasons where
+// nobody has to sign in, since then only this machine is answered.
 func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 	reasons := c.o.Path.Troubles()
 	if _, _, err := c.o.Store.Waits(r.Context()); err != nil {
@@ -233,10 +234,10 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 	if len(reasons) > 0 {
 		status, code = "failing", http.StatusServiceUnavailable
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(struct { // the reader has gone: nobody is left to tell
+	if c.o.Door != nil {
+		reasons = nil
+	}
+	answer(w, code, struct {
 		Status  string            `json:"status"`
 		Reasons map[string]string `json:"reasons,omitempty"`
 	}{status, reasons})

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -31,6 +30,7 @@ func (c *Console) Routes() []Route {
 			{"/", access.Enter, c.missing},
 		},
 		c.holdRoutes(), c.retentionRoutes(), c.proofRoutes(),
+		c.signInRoutes(),
 		c.o.Also,
 	)
 }
@@ -39,20 +39,17 @@ func (c *Console) Routes() []Route {
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range c.Routes() {
-		mux.Handle(route.Pattern, c.check(route))
+		var h http.Handler = route.Handle
+		if route.Needs != access.Public {
+			h = c.identify(c.check(route))
+		}
+		mux.Handle(route.Pattern, h)
 	}
-	return c.Guard(c.identify(mux))
+	return c.Guard(mux)
 }
 
 // callerKey is where a request carries who makes it.
 type callerKey struct{}
-
-// identify finds out who makes a request.
-func (c *Console) identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c.o.Anyone)))
-	})
-}
 
 // who is who makes the request. The zero Caller has not signed in.
 func (c *Console) who(r *http.Request) access.Caller {
@@ -69,11 +66,6 @@ func (c *Console) check(route Route) http.Handler {
 		}
 		route.Handle(w, r)
 	})
-}
-
-// refuse says who may do what was asked for.
-func (c *Console) refuse(w http.ResponseWriter, r *http.Request, needs access.Right) {
-	c.fail(w, r, http.StatusForbidden, "This is not for your role", access.List(access.Who(needs))+" may "+needs.Says()+". Nothing was changed.")
 }
 
 // ask makes a call for whoever asked for the page: the same call as the command

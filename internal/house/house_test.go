@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"bots/practice":          {"bots", "internal/chat", "rules"},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
-	"config":                 {"internal/chat", "internal/retention"},
+	"config":                 {"internal/access", "internal/chat", "internal/retention"},
 	"internal/detect":        {"rules", "internal/chat"},
 	"internal/detect/corpus": {},
 	"internal/policy":        {"rules", "internal/chat"},

@@ -112,8 +112,8 @@ func scanLink(now time.Time, scan func(...any) error) (access.Link, error) {
 	return l, err
 }
 
-// Join uses a link up: it makes the account, or gives the one of that name
-// another passkey and the link's role.
+// Join uses a link up: it makes the account, or gives the one of that name and
+// number another passkey and the link's role.
 func (s *Store) Join(ctx context.Context, now time.Time, digest []byte, want access.Account, key access.Passkey) (a access.Account, err error) {
 	err = s.write.do(ctx, func(t *tx) error {
 		l, err := scanLink(now, func(into ...any) error { return t.row(linkColumns, []any{digest}, into...) })
@@ -129,10 +129,10 @@ func (s *Store) Join(ctx context.Context, now time.Time, digest []byte, want acc
 		switch {
 		case errors.Is(err, access.ErrNoAccount):
 			err = t.makeAccount(now, a)
-		case err == nil && l.Name == "": // whoever says a name themselves cannot take another's
+		case err == nil && before.ID != want.ID: // whoever says a name themselves cannot take another's
 			return access.ErrNameTaken
 		case err == nil:
-			a.ID, a.Name, a.Issuer, a.Subject, a.Made = before.ID, before.Name, before.Issuer, before.Subject, before.Made
+			a.Name, a.Issuer, a.Subject, a.Made = before.Name, before.Issuer, before.Subject, before.Made
 			err = t.changeAccount(now, before, a, "link")
 		}
 		if err != nil {
@@ -209,7 +209,7 @@ func (s *Store) DropPasskey(ctx context.Context, now time.Time, account string, 
 		case mine == 0:
 			return access.ErrNoPasskey
 		case all == 1 && a.Subject == "":
-			return errors.New("this is the only way you have to sign in: add another passkey first")
+			return access.ErrLastPasskey
 		}
 		if err := t.exec("DELETE FROM passkeys WHERE account = ? AND id = ?", account, id); err != nil {
 			return err
