@@ -42,6 +42,10 @@ func Validators() map[string]Validator {
 	}
 }
 
+// Shortens says whether a value that fails this check may pass it when it is
+// cut short: not where the check looks at its beginning only.
+func Shortens(validator string) bool { return validator != "look-alike" }
+
 // digits returns the decimal digits of s, or as many as fit.
 func digits(s string, buf []byte) []byte {
 	for i := 0; i < len(s); i++ {

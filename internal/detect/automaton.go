@@ -62,7 +62,17 @@ const (
 	prevOther
 )
 
-func kindOf(c byte) prevKind {
+func kindOf(c byte) prevKind { return kinds[c] }
+
+// kinds is kindOf as a table: it is asked for every byte that is looked at.
+var kinds = func() (table [256]prevKind) {
+	for c := range table {
+		table[c] = findKind(byte(c))
+	}
+	return table
+}()
+
+func findKind(c byte) prevKind {
 	switch {
 	case c == '\n':
 		return prevNewline

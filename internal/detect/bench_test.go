@@ -21,11 +21,13 @@ func benchmarkScan(b *testing.B, messages []string) {
 	b.SetBytes(int64(total / len(messages)))
 	b.ReportAllocs()
 	b.ResetTimer()
+	start := cpu()
 	for i := range b.N {
 		if _, err := set.Scan(ctx, messages[i%len(messages)], detect.Context{}); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkScanMixed scans messages of which some have something to find.

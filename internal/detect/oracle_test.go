@@ -69,8 +69,8 @@ func matches(l *layer, text string, hits []hit, pattern int) (out [][]int) {
 		if int(h.pattern) != pattern {
 			continue
 		}
-		for at := max(next, int(h.end)-p.most); at < int(h.end); {
-			start, stop := p.next(text, at, int(h.end))
+		for at := max(next, int(h.end)-p.most); at <= int(h.end)-p.least; {
+			start, stop := p.next(text, at, int(h.end)-p.least+1)
 			next = max(next, start)
 			if stop < 0 {
 				break

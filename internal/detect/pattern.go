@@ -2,9 +2,7 @@ package detect
 
 import (
 	"errors"
-	"math"
 	"regexp/syntax"
-	"slices"
 	"sync"
 )
 
@@ -13,13 +11,14 @@ type pattern struct {
 	rule   int
 	expr   string
 	whole  *lazy
-	first  [2]uint64 // the ASCII bytes that a match can begin with
-	most   int       // longest match in bytes; window where it has no bound
-	open   bool      // has no bound
-	before *lazy     // where a group marks the value: what stands before it,
-	value  *lazy     // the value,
-	after  *lazy     // what stands after it,
-	rest   *lazy     // and value and after together
+	first  [4][2]uint64 // by the kind of byte before, the bytes that a match can begin with
+	most   int          // longest match in bytes; window where it has no bound
+	open   bool         // has no bound
+	least  int          // bytes from the beginning of a match to its hit, at least
+	before *lazy        // where a group marks the value: what stands before it,
+	value  *lazy        // the value,
+	after  *lazy        // what stands after it,
+	rest   *lazy        // and value and after together
 }
 
 // window is how far a match of a pattern without a bound may reach.
@@ -70,7 +69,9 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Prog, error) {
 		return nil, nil, err
 	}
 	p.findFirst(mustProg(re))
-	return p, mustProg(widen(trigger(again))), nil
+	part, least := trigger(again)
+	p.least = least
+	return p, mustProg(widen(part)), nil
 }
 
 // splitAtValue finds the group that marks the value.
@@ -104,8 +105,15 @@ var errGroup = errors.New("the one group that marks the value must stand by itse
 // from there, or before and -1.
 func (p *pattern) next(text string, from, before int) (start, stop int) {
 	whole := p.whole.get()
+	prev := prevNone
+	if from > 0 && from < before {
+		prev = kindOf(text[from-1])
+	}
 	for ; from < before; from++ {
-		if p.beginsWith(text[from]) {
+		c := text[from]
+		first := &p.first[prev]
+		prev = kindOf(c)
+		if c < 128 && first[c>>6]>>(c&63)&1 == 1 {
 			if stop := whole.longest(text, from, min(from+p.most, len(text))); stop > from {
 				return from, stop
 			}
@@ -148,101 +156,24 @@ func (p *pattern) findFirst(prog *syntax.Prog) {
 	a := automaton{}
 	a.add(prog, 0)
 	b := builder{seen: make([]uint32, len(a.insts))}
-	a.closure(&b, a.starts, ^syntax.EmptyOp(0))
-	for _, pc := range b.takes {
-		p.first[0] |= a.insts[pc].set[0]
-		p.first[1] |= a.insts[pc].set[1]
-	}
-}
-
-func (p *pattern) beginsWith(c byte) bool { return c < 128 && p.first[c>>6]>>(c&63)&1 == 1 }
-
-// trigger gives the part of re that the automaton of all rules looks for. An
-// expression such as "keyword, some words, value" would put that automaton in
-// a state of its own for every place among the words, times all that the other
-// rules see there. Its beginning or its end alone finds every match as well,
-// as long as it is a word of some length; locating looks at the whole.
-func trigger(re *syntax.Regexp) *syntax.Regexp {
-	if re.Op != syntax.OpConcat {
-		return re
-	}
-	first := slices.IndexFunc(re.Sub, isGap)
-	if first < 0 {
-		return re
-	}
-	last := len(re.Sub) - 1
-	for !isGap(re.Sub[last]) {
-		last--
-	}
-	chosen, best := re, 2
-	for _, part := range [...][]*syntax.Regexp{re.Sub[:first], re.Sub[last+1:]} {
-		if n := literals(part); n >= best {
-			chosen, best = &syntax.Regexp{Op: syntax.OpConcat, Sub: part, Flags: re.Flags}, n+1
-		}
-	}
-	return chosen
-}
-
-// isGap says whether re stands for some words: an optional or repeated thing
-// with repeated classes of characters in it.
-func isGap(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpQuest, syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
-		return slices.ContainsFunc(re.Sub, holdsRun)
-	}
-	return false
-}
-
-// holdsRun says whether re has a long run of one class of characters in it.
-func holdsRun(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
-		if (re.Op != syntax.OpRepeat || re.Max < 0 || re.Max > 4) && re.Sub[0].Op == syntax.OpCharClass {
-			return true
-		}
-	}
-	return slices.ContainsFunc(re.Sub, holdsRun)
-}
-
-// literals is the least number of letters and marks in any match of parts.
-func literals(parts []*syntax.Regexp) int {
-	n := 0
-	for _, re := range parts {
-		switch re.Op {
-		case syntax.OpLiteral:
-			for _, r := range re.Rune {
-				if r != ' ' {
-					n++
-				}
+	for prev := range prevKind(4) {
+		for _, c := range [...]byte{'\n', 'a', ' '} { // one of each kind
+			a.closure(&b, a.starts, flags(prev, kindOf(c)))
+			for _, pc := range b.takes {
+				p.first[prev][0] |= a.insts[pc].set[0] & ofKind[kindOf(c)][0]
+				p.first[prev][1] |= a.insts[pc].set[1] & ofKind[kindOf(c)][1]
 			}
-		case syntax.OpConcat, syntax.OpCapture:
-			n += literals(re.Sub)
-		case syntax.OpPlus:
-			n += literals(re.Sub)
-		case syntax.OpRepeat:
-			n += re.Min * literals(re.Sub)
-		case syntax.OpAlternate:
-			least := math.MaxInt
-			for _, s := range re.Sub {
-				least = min(least, literals([]*syntax.Regexp{s}))
-			}
-			n += least
 		}
 	}
-	return n
 }
 
-// widen turns counted repeats with much room into open ones. The result
-// matches more, which locating puts right, with far fewer states.
-func widen(re *syntax.Regexp) *syntax.Regexp {
-	for i, s := range re.Sub {
-		re.Sub[i] = widen(s)
+// ofKind holds the ASCII bytes of each kind.
+var ofKind = func() (sets [4][2]uint64) {
+	for c := range byte(128) {
+		sets[kindOf(c)][c>>6] |= 1 << (c & 63)
 	}
-	if re.Op == syntax.OpRepeat && re.Max >= 0 && re.Max-re.Min >= 4 {
-		re.Max = -1
-	}
-	return re
-}
+	return sets
+}()
 
 // maxLen is the longest text that re matches, or -1 where there is no bound.
 func maxLen(re *syntax.Regexp) int {

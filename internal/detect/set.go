@@ -7,6 +7,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ type scratch struct {
 	found []candidate
 	view  view
 
+	builder viewBuilder
 	spelled [][2]int // runs of digits in words
 }
 
@@ -166,19 +168,29 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 		return nil, fmt.Errorf("scan: the text has %d bytes, more than the %d that are read at once: split it", len(text), MaxText)
 	}
 	w := s.scratch.Get().(*scratch)
-	defer s.scratch.Put(w)
-	w.view = normalise(text)
-	v := &w.view
-	defer func() { w.view = view{} }() // nothing of a text stays behind
-	found, err := s.read(ctx, v, w, c)
+	w.view = w.builder.view(text)
+	found, err := s.scan(ctx, &w.view, w, c)
+	w.view = view{}
+	w.builder.forget()
+	s.scratch.Put(w)
 	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
+	}
+	return found, nil
+}
+
+// scan finds everything in a text and in the further views of it that it asks
+// for.
+func (s *Set) scan(ctx context.Context, v *view, w *scratch, c Context) ([]rules.Finding, error) {
+	found, err := s.read(ctx, v, w, c)
+	if err != nil {
+		return nil, err
 	}
 	if runs := slices.Clone(w.spelled); len(runs) > 0 {
 		sv, digits := spelled(v, runs)
 		more, err := s.read(ctx, &sv, w, c)
 		if err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
+			return nil, err
 		}
 		found = merge(found, more, func(f finding) bool {
 			return slices.ContainsFunc(digits, func(d [2]int) bool { return f.start < d[1] && d[0] < f.end })
@@ -188,7 +200,7 @@ func (s *Set) Scan(ctx context.Context, text string, c Context) ([]rules.Finding
 		if jv, cut, ok := joined(c.Before[len(c.Before)-1], v); ok {
 			more, err := s.read(ctx, &jv, w, c)
 			if err != nil {
-				return nil, fmt.Errorf("scan: %w", err)
+				return nil, err
 			}
 			found = merge(found, more, func(f finding) bool { return f.start < cut && cut < f.end })
 		}
@@ -211,6 +223,8 @@ func (s *Set) read(ctx context.Context, v *view, w *scratch, c Context) ([]findi
 	if len(w.found) == 0 {
 		return nil, nil
 	}
+	// Which of two equals comes first must not hang on where the automaton met them.
+	slices.SortStableFunc(w.found, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.start, b.start)) })
 	sc := scorer{set: s, v: v, before: c.Before}
 	return sc.weigh(w.found), nil
 }
@@ -252,7 +266,7 @@ func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) 
 		return c, r.accepts(v.text, c)
 	}
 	c, ok := try(stop)
-	if ok || r.check.Check == nil || r.check.Next == nil && !strings.ContainsAny(v.text[start:stop], "0123456789") {
+	if ok || r.check.Check == nil || !rules.Shortens(r.Validate) || r.check.Next == nil && !strings.ContainsAny(v.text[start:stop], "0123456789") {
 		return c, ok
 	}
 	var shorter [32]int
@@ -328,10 +342,11 @@ func (s *Set) candidates(ctx context.Context, l *layer, v *view, w *scratch) err
 func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 	p := l.patterns[h.pattern]
 	end := int(h.end)
+	before := end - p.least + 1
 	start := max(int(w.next[h.pattern]), end-p.most)
-	for ; start < end; start++ {
+	for ; start < before; start++ {
 		var stop int
-		if start, stop = p.next(v.text, start, end); stop < 0 {
+		if start, stop = p.next(v.text, start, before); stop < 0 {
 			break
 		}
 		if p.rule == noRule {

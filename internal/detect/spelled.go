@@ -84,7 +84,7 @@ func spelled(v *view, runs [][2]int) (out view, digits [][2]int) {
 		from, to := original(at)
 		b.add(v.text[at], from, to)
 	}
-	return view{text: string(b.text), from: b.from, to: b.to, size: v.length()}, digits
+	return b.done(v.length()), digits
 }
 
 // joined gives the end of the message before and v as one text, when a value
@@ -110,7 +110,7 @@ func joined(before string, v *view) (view, int, bool) {
 		from, to := v.original(i, i+1)
 		b.add(v.text[i], from, to)
 	}
-	return view{text: string(b.text), from: b.from, to: b.to, size: v.length()}, cut, true
+	return b.done(v.length()), cut, true
 }
 
 // joinReach is how much of the message before is read with this one, in bytes.

@@ -1,9 +1,14 @@
 package detect
 
 import (
+	"cmp"
+	"encoding/binary"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -11,23 +16,45 @@ import (
 // view is a text as the rules read it: plain ASCII where the original has
 // anything that looks like ASCII, with a way back to the original bytes.
 type view struct {
-	text string
-	from []int32 // original start of each byte of text; nil when they are the same
-	to   []int32 // original end of each byte of text
-	size int     // length of the original, where from is set
+	text   string
+	pieces []piece // where text comes from; nil when it is the original
+	size   int     // length of the original, where there are pieces
+}
+
+// piece says where the bytes of a view from one place on come from: each from
+// a byte of its own, one after the other, or all from the same bytes.
+type piece struct {
+	at       int32 // the place in the view
+	from, to int32 // the bytes of the original that the first one comes from
 }
 
 // original gives the place in the original text of text[start:end].
 func (v *view) original(start, end int) (int, int) {
-	if v.from == nil || start >= end {
+	if v.pieces == nil || start >= end {
 		return start, end
 	}
-	return int(v.from[start]), int(v.to[end-1])
+	from, _ := v.source(start)
+	_, to := v.source(end - 1)
+	return from, to
+}
+
+// source gives the bytes of the original that text[i] comes from.
+func (v *view) source(i int) (from, to int) {
+	n, found := slices.BinarySearchFunc(v.pieces, i, func(p piece, i int) int { return cmp.Compare(int(p.at), i) })
+	if !found {
+		n--
+	}
+	p := v.pieces[n]
+	if p.to-p.from != 1 {
+		return int(p.from), int(p.to)
+	}
+	from = int(p.from) + i - int(p.at)
+	return from, from + 1
 }
 
 // length is the length of the original text.
 func (v *view) length() int {
-	if v.from == nil {
+	if v.pieces == nil {
 		return len(v.text)
 	}
 	return v.size
@@ -43,15 +70,29 @@ const (
 // letters, accents, typographic dashes and spaces become ASCII; characters of
 // no width vanish. Plain ASCII, the common case, is returned as it is.
 func normalise(text string) view {
+	var b viewBuilder
+	return b.view(text)
+}
+
+// viewBuilder writes a view. What it has written is good until it writes the
+// next one.
+type viewBuilder struct {
+	text   []byte
+	pieces []piece
+}
+
+// view is normalise in the builder's own memory.
+func (b *viewBuilder) view(text string) view {
 	if isPlain(text) {
 		return view{text: text}
 	}
-	b := viewBuilder{
-		text: make([]byte, 0, len(text)),
-		from: make([]int32, 0, len(text)),
-		to:   make([]int32, 0, len(text)),
-	}
+	b.text, b.pieces = slices.Grow(b.text[:0], len(text)), b.pieces[:0]
 	for i := 0; i < len(text); {
+		if n := plainRun(text[i:]); n > 0 {
+			b.addRun(text[i:i+n], i)
+			i += n
+			continue
+		}
 		if text[i] < utf8.RuneSelf {
 			i += b.addASCII(text, i)
 			continue
@@ -60,28 +101,82 @@ func normalise(text string) view {
 		b.addRune(r, n, i)
 		i += n
 	}
-	return view{text: string(b.text), from: b.from, to: b.to, size: len(text)}
+	return b.done(len(text))
 }
+
+// done gives what was written as a view of a text of so many bytes. The view
+// has the builder's memory: a copy of every text that is not plain would be
+// half the cost of reading it.
+func (b *viewBuilder) done(size int) view {
+	if len(b.text) == 0 {
+		return view{pieces: []piece{{}}, size: size}
+	}
+	return view{text: unsafe.String(&b.text[0], len(b.text)), pieces: b.pieces, size: size}
+}
+
+// forget wipes what was written: nothing of a text stays behind.
+func (b *viewBuilder) forget() {
+	clear(b.text)
+	b.text = b.text[:0]
+	if cap(b.text) > keptView {
+		*b = viewBuilder{}
+	}
+}
+
+// keptView is the memory for a view that is kept for the next one.
+const keptView = 64 << 10
 
 // isPlain says whether text is its own view: ASCII, with nothing that reads as
 // something else.
-func isPlain(text string) bool {
-	bits := byte(0)
-	for i := 0; i < len(text); i++ {
-		bits |= text[i]
+func isPlain(text string) bool { return plainRun(text) == len(text) }
+
+// plainRun is how many bytes at the beginning of text are their own view.
+func plainRun(text string) int {
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	i := 0
+	for i < len(text) {
+		if i+8 <= len(text) {
+			// Eight at a time: the highest bit of a byte is set where it is above
+			// ASCII, under the space, or &, and now and then where it is not.
+			w := binary.LittleEndian.Uint64([]byte(text[i : i+8]))
+			and := w ^ ones*'&'
+			if (w|(w-ones*' ')|(and-ones)&^and)&high == 0 {
+				i += 8
+				continue
+			}
+		}
+		if !plain[text[i]] {
+			return i
+		}
+		i++
 	}
-	return bits < utf8.RuneSelf && strings.IndexByte(text, '&') < 0 && strings.IndexByte(text, '\t') < 0 && strings.IndexByte(text, '\r') < 0
+	return i
 }
 
-type viewBuilder struct {
-	text     []byte
-	from, to []int32
-}
+// plain says which bytes read as themselves.
+var plain = func() (table [256]bool) {
+	for c := range byte(utf8.RuneSelf) {
+		table[c] = c >= ' ' && c != '&' || c == '\n'
+	}
+	return table
+}()
 
 func (b *viewBuilder) add(c byte, from, to int) {
+	at := int32(len(b.text))
 	b.text = append(b.text, c)
-	b.from = append(b.from, int32(from))
-	b.to = append(b.to, int32(to))
+	if n := len(b.pieces); n > 0 && to-from == 1 {
+		last := &b.pieces[n-1]
+		if last.to-last.from == 1 && int(last.from+at-last.at) == from {
+			return
+		}
+	}
+	b.pieces = append(b.pieces, piece{at, int32(from), int32(to)})
+}
+
+// addRun adds text that is its own view and stands at a place.
+func (b *viewBuilder) addRun(text string, at int) {
+	b.add(text[0], at, at+1)
+	b.text = append(b.text, text[1:]...)
 }
 
 // addASCII adds the character at text[i], or the one that an HTML entity there
@@ -113,41 +208,60 @@ func (b *viewBuilder) addASCII(text string, i int) int {
 	return 1
 }
 
+// addRune adds what a character above ASCII reads as.
 func (b *viewBuilder) addRune(r rune, n, at int) {
-	if r == utf8.RuneError && n == 1 {
-		b.add(otherSymbol, at, at+1)
-		return
-	}
 	switch {
+	case r == utf8.RuneError && n == 1:
+		b.add(otherSymbol, at, at+1)
 	case r >= 0x1f18a && r <= 0x1faff: // emoji, which are common and nothing else
 		b.add(otherSymbol, at, at+n)
-		return
-	case r == '‘' || r == '’': // the commonest of all
-		b.add('\'', at, at+n)
-		return
+	case int(r) < len(readings()):
+		for _, c := range readings()[r] {
+			if c == 0 {
+				break
+			}
+			b.add(c, at, at+n)
+		}
+	default:
+		for _, c := range reading(r, nil) {
+			b.add(c, at, at+n)
+		}
 	}
+}
+
+// readings holds what the characters of Europe's alphabets and typographers
+// read as, in at most three bytes.
+var readings = sync.OnceValue(func() *[0x2100][3]byte {
+	var table [0x2100][3]byte
+	for r := range table {
+		copy(table[r][:], reading(rune(r), nil))
+	}
+	return &table
+})
+
+// reading appends what a character reads as: nothing where it has no width.
+func reading(r rune, out []byte) []byte {
 	if invisible(r) {
-		return
+		return out
 	}
 	if c := fold(r); c != 0 {
-		b.add(c, at, at+n)
-		return
+		return append(out, c)
 	}
 	var buf [4 * utf8.UTFMax]byte
-	added := false
+	before := len(out)
 	for _, d := range string(norm.NFKD.AppendString(buf[:0], string(r))) {
 		if c := fold(d); c != 0 {
-			b.add(c, at, at+n)
-			added = true
+			out = append(out, c)
 		}
 	}
 	switch {
-	case added:
+	case len(out) > before:
 	case unicode.IsLetter(r):
-		b.add(otherLetter, at, at+n)
+		out = append(out, otherLetter)
 	default:
-		b.add(otherSymbol, at, at+n)
+		out = append(out, otherSymbol)
 	}
+	return out
 }
 
 // invisible says whether a character has no width of its own: joiners, marks,
