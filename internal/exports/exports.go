@@ -107,14 +107,16 @@ const (
 func Read(name string, r io.Reader, as Format) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		out := &sink{yield: yield}
-		head := make([]byte, 4)
-		n, _ := io.ReadFull(r, head)
-		r := io.MultiReader(bytesReader(head[:n]), r)
-		if isZip(head[:n]) {
-			readZipStream(name, r, as, out)
+		size := int64(sniffed)
+		if l, ok := r.(interface{ Len() int }); ok {
+			size = int64(l.Len())
+		}
+		s := newSource(name, r, size)
+		if isZip(s.peek(4)) {
+			readZipStream(name, s.r, as, out)
 			return
 		}
-		newSource(name, r).read(as, out)
+		s.read(as, out)
 	}
 }
 

@@ -30,9 +30,20 @@ func (t *tree) sort() {
 	slices.SortFunc(t.files, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 }
 
+func (t *tree) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(t.files, name, func(e entry, n string) int { return strings.Compare(e.name, n) })
+}
+
 func (t *tree) has(name string) bool {
-	_, found := slices.BinarySearchFunc(t.files, name, func(e entry, n string) int { return strings.Compare(e.name, n) })
+	_, found := t.find(name)
 	return found
+}
+
+func (t *tree) size(name string) int64 {
+	if i, found := t.find(name); found {
+		return t.files[i].size
+	}
+	return 0
 }
 
 // readPath reads a file, an archive or a folder of the disk.
@@ -50,7 +61,7 @@ func readPath(name string, as Format, count func(int), out *sink) {
 	case info.IsDir():
 		openFolder(name, count, out).read(as, out)
 	case !info.Mode().IsRegular():
-		newSource(name, counted{f, count}).read(as, out)
+		newSource(name, counted{f, count}, sniffed).read(as, out)
 	default:
 		readRegular(name, f, info.Size(), as, count, out)
 	}
@@ -63,7 +74,7 @@ func readRegular(name string, f *os.File, size int64, as Format, count func(int)
 		readArchive(name, countedAt{f, count}, size, as, out)
 		return
 	}
-	s := newSource(name, counted{f, count})
+	s := newSource(name, counted{f, count}, size)
 	s.again = func() (io.ReadCloser, error) { return os.Open(name) }
 	s.read(as, out)
 }
@@ -214,7 +225,7 @@ func (t *tree) source(name string) (*source, func() error, error) {
 	if !t.archive {
 		in = counted{r, t.count}
 	}
-	s := newSource(t.inside+name, in)
+	s := newSource(t.inside+name, in, t.size(name))
 	s.again = func() (io.ReadCloser, error) { return t.open(name) }
 	dir := path.Dir(name)
 	s.has = func(file string) bool { return t.has(path.Join(dir, file)) }

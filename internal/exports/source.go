@@ -19,20 +19,24 @@ type source struct {
 	r     *bufio.Reader
 	again func() (io.ReadCloser, error) // opens the content anew; nil where it can be read only once
 	has   func(file string) bool        // whether a file that a message names lies beside it; nil where nothing can
+	size  int64                         // what it is said to hold, at most sniffed; only buffers are made by it
 	line  int
 	buf   []byte
 }
 
 func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
-func newSource(name string, r io.Reader) *source {
-	return &source{name: name, chat: chatName(name), r: decoded(r)}
+// newSource reads a stream of about size bytes: an export may be a hundred
+// thousand small files, and a large buffer for each would cost more than they.
+func newSource(name string, r io.Reader, size int64) *source {
+	size = min(max(size+1, 4<<10), sniffed)
+	return &source{name: name, chat: chatName(name), size: size, r: decoded(r, size)}
 }
 
 // decoded turns UTF-16 with a byte order mark into UTF-8. Everything else is
 // left as it is, so that offsets are those of the file.
-func decoded(r io.Reader) *bufio.Reader {
-	b := bufio.NewReaderSize(r, sniffed)
+func decoded(r io.Reader, size int64) *bufio.Reader {
+	b := bufio.NewReaderSize(r, int(size))
 	head, _ := b.Peek(2)
 	if s := string(head); s == "\xff\xfe" || s == "\xfe\xff" {
 		utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)

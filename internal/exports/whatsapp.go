@@ -44,23 +44,22 @@ func (s *source) habits() *habit {
 	if s.again != nil {
 		if f, err := s.again(); err == nil {
 			defer f.Close()
-			h.gather(decoded(f))
+			h.gather(decoded(f, s.size))
 			return h
 		}
 	}
 	var first bytes.Buffer
 	_, _ = io.CopyN(&first, s.r, 1<<20)
-	h.gather(bytesReader(first.Bytes()))
-	s.r = bufio.NewReader(io.MultiReader(&first, s.r))
+	h.gather(bufio.NewReaderSize(bytesReader(first.Bytes()), int(s.size)))
+	s.r = bufio.NewReaderSize(io.MultiReader(&first, s.r), int(s.size))
 	return h
 }
 
 // gather reads the heads of a stream until they leave no doubt.
-func (h *habit) gather(r io.Reader) {
-	b := bufio.NewReaderSize(r, sniffed)
+func (h *habit) gather(r *bufio.Reader) {
 	begins := true
 	for {
-		line, err := b.ReadSlice('\n')
+		line, err := r.ReadSlice('\n')
 		if begins && len(line) > 0 {
 			if t, _, ok := parseHead(string(line[:min(len(line), 120)])); ok {
 				h.add(t)
