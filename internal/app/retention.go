@@ -19,6 +19,7 @@ func (a *App) retentionCalls(t control.Table) {
 	t["retention.approve"] = named(access.Dispose, a.retentionApprove)
 	t["retention.stop"] = named(access.Stop, a.retentionStop)
 	t["retention.undo"] = named(access.Dispose, a.retentionUndo)
+	t["retention.purge"] = named(access.Dispose, a.retentionPurge)
 }
 
 // errNotRunning refuses what needs the platforms.
@@ -175,4 +176,15 @@ func (a *App) retentionUndo(ctx context.Context, by string, in WhichRun) (Undone
 		Posted: u.Posted, Without: u.Without,
 		Says: "A platform cannot put a deleted message back. The bot posts its text again; its place, sender, reactions, replies and files do not come back.",
 	}, err
+}
+
+// Purged is what giving up undo did.
+type Purged struct {
+	Gone int `json:"gone"`
+	Held int `json:"held"` // texts that stay because a hold covers them
+}
+
+func (a *App) retentionPurge(ctx context.Context, by string, in WhichRun) (p Purged, err error) {
+	p.Gone, p.Held, err = a.engine.PurgeRun(ctx, in.Schedule, in.Date, by)
+	return p, err
 }

@@ -18,7 +18,7 @@ func retentionCommand() *cobra.Command {
 		Use:   "retention",
 		Short: "See, approve, stop and undo the disposal of old messages",
 	}
-	c.AddCommand(retentionList(), retentionPlan(), retentionRun(), retentionApprove(), retentionStop(), retentionUndo(), retentionCertificate())
+	c.AddCommand(retentionList(), retentionPlan(), retentionRun(), retentionApprove(), retentionStop(), retentionUndo(), retentionPurge(), retentionCertificate())
 	return c
 }
 
@@ -187,6 +187,37 @@ messages whose text the platform does not give to the bot nothing comes back.`,
 			}
 			return d.say(cmd, u, func(cmd *cobra.Command) {
 				cmd.Printf("Given back: %d. Without a text: %d. %s\n", u.Posted, u.Without, u.Says)
+			})
+		},
+	}
+	d.flags(cmd, true)
+	return cmd
+}
+
+func retentionPurge() *cobra.Command {
+	var d desk
+	var in app.WhichRun
+	cmd := &cobra.Command{
+		Use:   "purge SCHEDULE DATE",
+		Short: "Give up undo: erase at once what a run keeps sealed for 30 days",
+		Long: `Erases the sealed texts of what a run deleted, before their 30 days are over.
+Nothing brings them back afterwards, in no file and with no key. What a hold
+covers stays, and goes when its own time has come after the hold.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := which(&in, args); err != nil {
+				return err
+			}
+			var p app.Purged
+			if err := d.ask(cmd, "retention.purge", in, &p); err != nil {
+				return err
+			}
+			return d.say(cmd, p, func(cmd *cobra.Command) {
+				cmd.Printf("Erased: %d texts.", p.Gone)
+				if p.Held > 0 {
+					cmd.Printf(" %d stay because a hold covers them.", p.Held)
+				}
+				cmd.Println()
 			})
 		},
 	}

@@ -148,6 +148,10 @@ type Gaps interface {
 // Eraser forgets what is no longer needed.
 type Eraser interface {
 	Erase(ctx context.Context, now time.Time) error
+	// Purge forgets the texts that a run destroyed before their time, as a
+	// named person says, and then whatever nothing needs any more. held tells
+	// how many stay because a hold covers them.
+	Purge(ctx context.Context, now time.Time, run, by string) (gone, held int, err error)
 }
 
 // Store is all of it; internal/store fulfils it.

@@ -172,6 +172,21 @@ func (e *Engine) UndoRun(ctx context.Context, schedule string, date clock.Date, 
 	return u, e.o.Store.SaveRun(ctx, now, r, RunAct{By: by, What: "undo"})
 }
 
+// PurgeRun gives up undo: what a run destroyed cannot be given back from then
+// on, by anybody. What a hold covers stays.
+func (e *Engine) PurgeRun(ctx context.Context, schedule string, date clock.Date, by string) (gone, held int, err error) {
+	e.disposal.Lock()
+	defer e.disposal.Unlock()
+	r, err := e.run(ctx, schedule, date)
+	if err != nil {
+		return 0, 0, err
+	}
+	if r.Ended.IsZero() {
+		return 0, 0, fmt.Errorf("the run of %s is %s: only what a run that has ended destroyed can be purged", date, r.State)
+	}
+	return e.o.Store.Purge(ctx, e.o.Now(), r.Ref(), by)
+}
+
 // restored is what is posted in the place of a message that was destroyed;
 // empty where its text is gone.
 func (e *Engine) restored(ctx context.Context, a Action) (string, error) {

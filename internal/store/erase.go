@@ -30,13 +30,16 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		if err := t.exec("UPDATE events SET slot = 0, text = NULL, state = 1 WHERE state = 2 AND received < ?", millis(now.Add(-keepAside))); err != nil {
 			return err
 		}
-		if err := t.exec("DELETE FROM sealed WHERE until > 0 AND until < ?", millis(now)); err != nil {
+		gone, _, err := t.forgetUndo(now, "", atATime)
+		if err == nil {
+			err = t.logForgotten(now, "chaperone:retention", "own:undo", "undo", "own:undo", gone)
+		}
+		if err != nil {
 			return err
 		}
 		if err := t.checkpointHourly(now); err != nil {
 			return err
 		}
-		var err error
 		next = t.w.next
 		wanted, err = t.wanted()
 		return err
