@@ -41,6 +41,7 @@ type Config struct {
 	KeyFile      string // the key that seals it
 	Records      string // the folder that records are filed in
 	Listen       string // host:port of the console
+	SignIn       SignIn // who may use it
 	Organisation string
 	Ask          string // the named person who answers, and how to reach them
 	RulesDir     string // the organisation's own rules; may be empty
@@ -62,6 +63,7 @@ type App struct {
 	records  *folder.Filer
 	zone     *time.Location
 	console  *console.Console
+	door     *console.Door // nil where nobody has to sign in
 	control  *control.Server
 	practice *practice.Platform
 	server   *http.Server
@@ -73,7 +75,7 @@ type App struct {
 
 // New opens everything that can fail, and starts nothing.
 func New(ctx context.Context, c Config) (*App, error) {
-	if err := loopback(c.Listen); err != nil {
+	if err := c.reach(); err != nil {
 		return nil, err
 	}
 	a, err := open(ctx, c) // before the address: of two on one folder and address the folder is what matters
@@ -87,9 +89,12 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if a.control, err = control.Listen(c.Data); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	if err := a.letIn(); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	pages := console.Options{
 		Organisation: c.Organisation, Ask: c.Ask, Store: a.store, Records: a.records, Path: a.engine,
-		Zone: a.zone, Now: a.now, Log: c.Log, Anyone: a.anyone(), Calls: a.calls(), Also: a.practiceRoutes(), Export: a.export,
+		Zone: a.zone, Now: a.now, Log: c.Log, Door: a.door, Anyone: a.anyone(), Calls: a.calls(), Also: a.practiceRoutes(), Export: a.export,
 	}
 	if c.Practice {
 		pages.Practice = "/practice/"
@@ -198,19 +203,6 @@ func (a *App) close() error {
 		err = errors.Join(err, a.store.Close())
 	}
 	return err
-}
-
-// loopback refuses an address that other machines could reach: the console has
-// no sign-in yet.
-func loopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("listen %q: write host:port, such as 127.0.0.1:8420", addr)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("listen %q would open the console to other machines, and it has no sign-in yet: use 127.0.0.1", addr)
-	}
-	return nil
 }
 
 // setting is what the configuration says of a chat. One that nobody switched

@@ -58,6 +58,7 @@ func (a *App) calls() control.Table {
 	}
 	a.chatCalls(t)
 	a.retentionCalls(t)
+	a.signInCalls(t)
 	a.lookCalls(t)
 	return t
 }

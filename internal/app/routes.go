@@ -21,6 +21,9 @@ func (a *App) practiceRoutes() []console.Route {
 
 // anyone is who everybody is where nobody has to sign in.
 func (a *App) anyone() access.Caller {
+	if a.door != nil {
+		return access.Caller{}
+	}
 	if a.c.Demo {
 		return access.Demo("Demo")
 	}

@@ -132,9 +132,24 @@ func serve(cmd *cobra.Command, make maker, c app.Config) error {
 	if err := a.Start(ctx); err != nil {
 		return errors.Join(err, stop(a))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Chaperone is here: http://%s/\n", a.Addr())
+	fmt.Fprintf(cmd.OutOrStdout(), "Chaperone is here: %s\n", a.URL())
+	if err := invite(ctx, cmd.OutOrStdout(), a); err != nil {
+		return errors.Join(err, stop(a))
+	}
 	<-ctx.Done()
 	return stop(a)
+}
+
+// invite prints the link that makes the first account, where nobody can sign in
+// yet.
+func invite(ctx context.Context, out io.Writer, a *app.App) error {
+	link, err := a.FirstLink(ctx)
+	if err != nil || link == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Nobody can sign in yet. This link works once, for an hour, and makes the first account, an administrator:\n\n  %s\n\n"+
+		"Let others in with: chaperone signin link --role information-governance --name \"Their Name\" --by \"Your Name\"\n", link)
+	return err
 }
 
 func stop(a *app.App) error {

@@ -7,6 +7,7 @@ import (
 	"chaperone/config"
 	"chaperone/internal/app"
 	"chaperone/internal/chat"
+	"chaperone/internal/console"
 	"chaperone/internal/engine"
 )
 
@@ -23,6 +24,10 @@ func fromFile(f *config.File) (app.Config, error) {
 			c.Ask += ", " + f.Contact.How
 		}
 	}
+	var err error
+	if c.SignIn, err = signIn(f); err != nil {
+		return c, err
+	}
 	for _, w := range f.Retention {
 		s, wrong := w.Schedule()
 		if len(wrong) > 0 {
@@ -37,4 +42,29 @@ func fromFile(f *config.File) (app.Config, error) {
 		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")
 	}
 	return c, nil
+}
+
+// signIn reads who may use the console.
+func signIn(f *config.File) (app.SignIn, error) {
+	s := app.SignIn{Required: f.SignIn.Required}
+	var err error
+	if f.Address != "" {
+		if s.Address, err = config.PublicAddress(f.Address); err != nil {
+			return s, err
+		}
+	}
+	for _, p := range f.SignIn.Proxies {
+		n, err := config.Network(p)
+		if err != nil {
+			return s, err
+		}
+		s.Proxies = append(s.Proxies, n)
+	}
+	if o := f.SignIn.OIDC; o.Set() {
+		s.Secret = o.ClientSecret
+		s.Provider = &console.Provider{
+			Label: o.Label, Issuer: o.Issuer, ClientID: o.ClientID, Claim: o.Claim, Roles: o.Roles.ByValue(), Scopes: o.Scopes,
+		}
+	}
+	return s, nil
 }
