@@ -36,7 +36,7 @@ func browser(t testing.TB, url string) func() *tab {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(stop)
@@ -52,7 +52,8 @@ func browser(t testing.TB, url string) func() *tab {
 		t.Cleanup(close)
 		err := chromedp.Listen(one, func(ev any) {
 			e, ok := ev.(*log.EventEntryAdded)
-			if ok && !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") && mu.TryLock() { // refused: it was stopped
+			if ok && !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") && // it was stopped
+				!strings.Contains(e.Entry.Text, "422") && mu.TryLock() { // a form was refused
 				t.Errorf("the browser complained: %s %s", e.Entry.Text, e.Entry.URL)
 				mu.Unlock()
 			}
@@ -116,7 +117,7 @@ func (p *tab) count(selector string) int {
 func (p *tab) wait(what, expression string) {
 	p.t.Helper()
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ctx, cancel := context.WithDeadline(p.ctx, until)
+		ctx, cancel := context.WithTimeout(p.ctx, 3*time.Second) // a page that goes may never answer
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		cancel()
 		if yes && err == nil {
