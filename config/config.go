@@ -40,6 +40,7 @@ type File struct {
 	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted. None named adopts all that come with the product."`
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
+	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside and arrivals."`
 	Chats        []Chat              `yaml:"chats" json:"chats,omitempty" jsonschema_description:"Chats that are more than watched, or of a kind that their platform does not say."`
 }
 
@@ -276,6 +277,10 @@ func (c *checker) retention() {
 			c.fault(path, "retention schedule %q is listed twice", w.ID)
 		}
 		seen[w.ID] = true
+	}
+	_, wrong := retention.ReadOwn(c.file.OwnData)
+	for _, say := range wrong {
+		c.fault("own_data", "own_data: %s", say)
 	}
 }
 

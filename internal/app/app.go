@@ -48,6 +48,7 @@ type Config struct {
 	Zone         string // in which times of day are told; empty is Europe/London
 	Policies     []string
 	Schedules    []retention.Schedule       // how long messages stay in chats
+	Own          retention.OwnPeriods       // how long the product's own data stay; none: DefaultOwn
 	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
 	Practice     bool                       // the practice platform is there
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
@@ -109,6 +110,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 
 // open opens everything but the doors to other programs.
 func open(ctx context.Context, c Config) (*App, error) {
+	if c.Own == nil {
+		c.Own = retention.DefaultOwn()
+	}
 	a := &App{c: c, now: time.Now, stopped: make(chan struct{})}
 	packs, viewer, set, err := parts(c)
 	if err != nil {
@@ -118,6 +122,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	if a.store, err = store.Open(ctx, c.Data, c.KeyFile); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	a.store.KeepOwn(c.Own)
 	if a.records, err = folder.New(c.Records); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -131,7 +136,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
-		Schedules: c.Schedules, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Schedules: c.Schedules, Own: c.Own, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
 }

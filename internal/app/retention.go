@@ -14,6 +14,7 @@ import (
 
 func (a *App) retentionCalls(t control.Table) {
 	t["retention.list"] = looks(access.See, a.retentionList)
+	t["retention.own"] = looks(access.See, a.retentionOwn)
 	t["retention.plan"] = looks(access.See, a.retentionPlan)
 	t["retention.run"] = named(access.Dispose, a.retentionRun)
 	t["retention.approve"] = named(access.Dispose, a.retentionApprove)
@@ -187,4 +188,19 @@ type Purged struct {
 func (a *App) retentionPurge(ctx context.Context, by string, in WhichRun) (p Purged, err error) {
 	p.Gone, p.Held, err = a.engine.PurgeRun(ctx, in.Schedule, in.Date, by)
 	return p, err
+}
+
+// Own is a schedule of the product's own data.
+type Own struct {
+	Kind   retention.Own `json:"kind"`
+	Says   string        `json:"says"`
+	Period string        `json:"period"`
+}
+
+func (a *App) retentionOwn(context.Context, struct{}) ([]Own, error) {
+	var out []Own
+	for _, k := range a.c.Own.Own() {
+		out = append(out, Own{Kind: k, Says: k.Says(), Period: a.c.Own[k].String()})
+	}
+	return out, nil
 }

@@ -33,6 +33,12 @@ func retentionList() *cobra.Command {
 			if err := d.ask(cmd, "retention.list", struct{}{}, &all); err != nil {
 				return err
 			}
+			var own []app.Own
+			if !d.asJSON {
+				if err := d.ask(cmd, "retention.own", struct{}{}, &own); err != nil {
+					return err
+				}
+			}
 			return d.say(cmd, all, func(cmd *cobra.Command) {
 				if len(all) == 0 {
 					cmd.Println("The configuration names no retention schedules, so nothing is disposed of.")
@@ -46,6 +52,10 @@ func retentionList() *cobra.Command {
 					for _, r := range s.Runs {
 						tellRun(cmd, r)
 					}
+				}
+				cmd.Println("Chaperone's own data, but for what a hold covers:")
+				for _, o := range own {
+					cmd.Printf("  %-10s %s: %s\n", o.Kind, o.Period, o.Says)
 				}
 			})
 		},

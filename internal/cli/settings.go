@@ -9,6 +9,7 @@ import (
 	"chaperone/internal/chat"
 	"chaperone/internal/console"
 	"chaperone/internal/engine"
+	"chaperone/internal/retention"
 )
 
 // fromFile turns a configuration into what an app is made from.
@@ -35,6 +36,11 @@ func fromFile(f *config.File) (app.Config, error) {
 		}
 		c.Schedules = append(c.Schedules, s)
 	}
+	own, wrong := retention.ReadOwn(f.OwnData)
+	if len(wrong) > 0 {
+		return c, fmt.Errorf("own_data: %s", wrong[0])
+	}
+	c.Own = own
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind}
 	}

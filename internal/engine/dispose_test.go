@@ -124,7 +124,7 @@ func TestAHoldInTheMiddleOfARunStopsIt(t *testing.T) {
 	<-reached
 	placing := make(chan hold.Report)
 	go func() { _, r := h.holdOn(t, hold.Scope{Chats: []chat.ID{room}}); placing <- r }()
-	time.Sleep(100 * time.Millisecond)
+	h.stored(t)
 	close(let)
 	report := <-placing
 	before := bot.count(bots.Delete)

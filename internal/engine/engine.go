@@ -14,6 +14,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -337,6 +338,7 @@ type Options struct {
 	Bots      []bots.Bot
 	Setting   func(chat.ID) Setting
 	Schedules []retention.Schedule
+	Own       retention.OwnPeriods
 	Notice    string // what is posted in a chat before anything is read there
 	Now       func() time.Time
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
@@ -423,6 +425,9 @@ func (e *Engine) begin(ctx context.Context) error {
 	settings := map[string]string{}
 	for _, s := range e.o.Schedules {
 		settings[s.ID] = retention.Plan{Schedule: s}.Digest() // of nothing but its settings
+	}
+	for kind, period := range e.o.Own {
+		settings["own:"+string(kind)] = strings.ReplaceAll(period.String(), " ", "-")
 	}
 	if err := e.o.Store.Configure(ctx, e.o.Now(), settings); err != nil {
 		return err

@@ -146,6 +146,16 @@ func TestAHoldSoftensOpenPromptsAndCapturesOnArrival(t *testing.T) {
 	}
 }
 
+// stored waits until a hold is in the store.
+func (h *house) stored(t *testing.T) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if all, err := h.store.Holds(t.Context()).All(); err == nil && len(all) > 0 {
+			return
+		}
+	}
+	t.Error("no hold was stored")
+}
+
 // A hold waits for a call that is under way, and reports what it destroyed.
 func TestAHoldWaitsForACallThatIsUnderWay(t *testing.T) {
 	bot := newFaulty()
@@ -158,20 +168,27 @@ func TestAHoldWaitsForACallThatIsUnderWay(t *testing.T) {
 		return true, nil
 	}
 	h := start(t, bot)
+	letGo := sync.OnceFunc(func() { close(let) })
+	defer letGo()
 	h.post("m1", sensitive)
 	until(t, "the prompt offers deletion", func() bool { return offers(bot.lastShown(), prompt.AnswerDelete) })
 	h.answer(t, "a1", prompt.AnswerDelete)
 	<-reached
-	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	placed, r, err := h.PlaceHold(short, hold.Hold{
+	impatient, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	go func() {
+		defer giveUp()
+		h.stored(t)
+		time.Sleep(50 * time.Millisecond)
+	}()
+	placed, r, err := h.PlaceHold(impatient, hold.Hold{
 		Matter: "Millbrook flood", Owner: "Nasreen Malik", Reason: "public inquiry", Scope: hold.Scope{All: true},
 		Review: clock.DateOf(h.now().AddDate(1, 0, 0)), PlacedBy: "Nasreen Malik",
 	})
 	if err == nil || r.Settled() || len(r.Open) != 1 || placed.ID == "" {
 		t.Fatalf("a hold was said to be in force while a call was under way: %+v %v", r, err)
 	}
-	close(let)
+	letGo()
 	_, r = h.holdOn(t, hold.Scope{All: true})
 	if len(r.Done) != 1 || r.Done[0].Message != "m1" {
 		t.Errorf("the report of the second hold is %+v, want m1 destroyed", r)

@@ -373,20 +373,19 @@ func TestKeptRequestsAndCalendar(t *testing.T) {
 }
 
 func TestOwn(t *testing.T) {
-	periods := OwnPeriods()
-	for _, c := range []struct {
-		kind Own
-		days int
-		held bool
-		want bool
-	}{
-		{Findings, 90, false, true}, {Findings, 89, false, false}, {Findings, 900, true, false}, {Logs, 30, false, true}, {Prompts, 89, false, false}, {"what", 999, false, false},
+	own, wrong := ReadOwn(map[string]string{"findings": "60 days", "prompts": "1 year"})
+	if len(wrong) > 0 || own[Findings].Days != 60 || own[Prompts].Years != 1 || own[Arrivals] != DefaultOwn()[Arrivals] {
+		t.Errorf("%v %v", own, wrong)
+	}
+	for _, c := range []struct{ kind, period, says string }{
+		{"finding", "60 days", "no kind"}, {"findings", "", "name a period"}, {"findings", "sixty days", "no period"}, {"undo", "3 days", "always 30 days"},
 	} {
-		if got := Expired(c.kind, periods, now.AddDate(0, 0, -c.days), c.held, now); got != c.want {
-			t.Errorf("%+v: %v", c, got)
+		if _, wrong := ReadOwn(map[string]string{c.kind: c.period}); len(wrong) != 1 || !strings.Contains(wrong[0], c.says) {
+			t.Errorf("%s: %q is answered with %q", c.kind, c.period, wrong)
 		}
 	}
-	if Expired(Findings, periods, time.Time{}, false, now) {
-		t.Error("what has no date was erased")
+	noon := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+	if got, want := own.Before(Findings, noon), time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC); !got.Equal(want) {
+		t.Errorf("findings of before %s go, want %s", got, want)
 	}
 }

@@ -2,18 +2,19 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"chaperone/internal/hold"
+	"chaperone/internal/retention"
 )
 
-// How long things are kept where nothing longer is decided.
-const (
-	keepAside     = 14 * 24 * time.Hour // an event that could not be scanned
-	keepEvents    = 30 * 24 * time.Hour // that an event was seen (its text is long gone)
-	keepDecisions = 90 * 24 * time.Hour // findings about what somebody wrote, and ended prompts (invariant 13)
-	atATime       = 2000                // rows that leave in one transaction
-)
+// atATime is how many rows leave in one transaction.
+const atATime = 2000
+
+// KeepOwn says how long the product's own data stay. It is called before the
+// store is used.
+func (s *Store) KeepOwn(p retention.OwnPeriods) { s.own = p }
 
 // Erase implements engine.Eraser: keys go that nothing needs any more, and
 // rows whose time has passed.
@@ -27,14 +28,11 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 			SELECT 1 FROM events WHERE events.chat = epochs.chat AND events.state = 0 AND events.slot = epochs.slot)`, old); err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE events SET slot = 0, text = NULL, state = 1 WHERE state = 2 AND received < ?", millis(now.Add(-keepAside))); err != nil {
+		if err := t.forgetAside(s.own.Before(retention.SetAside, now), now); err != nil {
 			return err
 		}
 		gone, _, err := t.forgetUndo(now, "", atATime)
-		if err == nil {
-			err = t.logForgotten(now, "chaperone:retention", "own:undo", "undo", "own:undo", gone)
-		}
-		if err != nil {
+		if err := errors.Join(err, t.forgot(now, retention.UndoText, int64(gone))); err != nil {
 			return err
 		}
 		if err := t.checkpointHourly(now); err != nil {
@@ -55,12 +53,36 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 	return s.forgetRows(ctx, now)
 }
 
+// forgot writes down how much of the product's own data went because its time
+// had passed.
+func (t *tx) forgot(now time.Time, kind retention.Own, n int64) error {
+	return t.logForgotten(now, "chaperone:retention", "own:"+string(kind), string(kind), "own:"+string(kind), int(n))
+}
+
+// unheld is a condition on c.account, c.id and a member: that no hold covers
+// what stands there. Its parameters are what heldNames gives.
+func unheld(member string) string {
+	return ` c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?))
+		AND c.account || '/' || ` + member + ` NOT IN (SELECT value FROM json_each(?))`
+}
+
+// forgetAside lets the texts go of what could not be scanned before a time.
+func (t *tx) forgetAside(until, now time.Time) error {
+	all, chats, members := heldNames(t.inForce(now), now)
+	if all {
+		return nil
+	}
+	n, err := t.change(`UPDATE events SET slot = 0, text = NULL, state = 1 WHERE state = 2 AND received < ? AND seq IN (
+		SELECT e.seq FROM events e JOIN chats c ON c.n = e.chat WHERE e.state = 2 AND`+unheld("e.member")+`)`, millis(until), chats, members)
+	return errors.Join(err, t.forgot(now, retention.SetAside, n))
+}
+
 // forgetRows lets rows go whose time has passed, but for findings and prompts
 // about what a hold covers. Where the holds cannot be read, all of those stay.
 func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 	if err := s.write.do(ctx, func(t *tx) error {
 		return t.exec("DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received, state FROM events ORDER BY seq LIMIT ?) AS oldest WHERE received < ? AND state = 1)",
-			atATime, millis(now.Add(-keepEvents)))
+			atATime, millis(s.own.Before(retention.Arrivals, now)))
 	}); err != nil {
 		return err
 	}
@@ -69,34 +91,34 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 		if all {
 			return nil
 		}
-		if err := t.forgetPrompts(now.Add(-keepDecisions), chats, members); err != nil {
+		if err := t.forgetPrompts(s.own.Before(retention.Prompts, now), now, chats, members); err != nil {
 			return err
 		}
-		return t.exec(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
+		n, err := t.change(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
 			LEFT JOIN messages m ON m.chat = d.chat AND m.id = d.message
-			WHERE d.decided < ? AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?))
-			AND c.account || '/' || coalesce(m.member, '') NOT IN (SELECT value FROM json_each(?)) LIMIT ?)`,
-			millis(now.Add(-keepDecisions)), chats, members, atATime)
+			WHERE d.decided < ? AND`+unheld("coalesce(m.member, '')")+` LIMIT ?)`,
+			millis(s.own.Before(retention.Findings, now)), chats, members, atATime)
+		return errors.Join(err, t.forgot(now, retention.Findings, n))
 	})
 }
 
 // forgetPrompts lets prompts go that ended before a time, with all that is
 // kept of them.
-func (t *tx) forgetPrompts(until time.Time, chats, members string) error {
-	const ended = `SELECT p.id FROM prompts p JOIN chats c ON c.n = p.chat
-		WHERE p.waiting = 0 AND p.busy = 0 AND p.slot = 0 AND p.body ->> 'Closed' < ?
-		AND c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?))
-		AND c.account || '/' || p.member NOT IN (SELECT value FROM json_each(?)) ORDER BY p.id LIMIT ?`
+func (t *tx) forgetPrompts(until, now time.Time, chats, members string) error {
+	ended := `SELECT p.id FROM prompts p JOIN chats c ON c.n = p.chat
+		WHERE p.waiting = 0 AND p.busy = 0 AND p.slot = 0 AND p.body ->> 'Closed' < ? AND` + unheld("p.member") + ` ORDER BY p.id LIMIT ?`
+	var n int64
 	for _, query := range []string{
 		"DELETE FROM prompt_messages WHERE prompt IN (" + ended + ")",
 		"DELETE FROM kept WHERE prompt IN (" + ended + ")",
 		"DELETE FROM prompts WHERE id IN (" + ended + ")",
 	} {
-		if err := t.exec(query, until.UTC().Format(time.RFC3339), chats, members, atATime); err != nil {
+		var err error
+		if n, err = t.change(query, until.UTC().Format(time.RFC3339), chats, members, atATime); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.forgot(now, retention.Prompts, n)
 }
 
 // heldNames lists the chats and members that holds in force cover, as

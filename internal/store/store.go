@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"chaperone/internal/retention"
 )
 
 // Store is one open data folder. It fulfils engine.Store.
@@ -26,6 +28,7 @@ type Store struct {
 	quit  chan struct{} // ends what goes on beside the commits
 	idle  sync.WaitGroup
 	once  sync.Once
+	own   retention.OwnPeriods // how long the product's own data stay
 }
 
 // Open takes the data folder, creating it where it does not exist, with its
@@ -54,7 +57,7 @@ func openFolder(ctx context.Context, dir, keyFile string, rows database) (*Store
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{home: h}
+	s := &Store{home: h, own: retention.DefaultOwn()}
 	if err := s.open(ctx, rows); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -314,6 +314,19 @@ func (t *tx) exec(query string, args ...any) error {
 	return err
 }
 
+// change is exec that tells how many rows it changed.
+func (t *tx) change(query string, args ...any) (int64, error) {
+	st, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := st.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
 func (t *tx) row(query string, args []any, into ...any) error {
 	st, err := t.stmt(query)
 	if err != nil {
