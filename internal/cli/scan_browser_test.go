@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
 	"chaperone/internal/exports"
@@ -98,7 +100,7 @@ func TestReportInABrowser(t *testing.T) {
 	if _, errs, code := runScan(t, "", "--format", "html", "--output", report, put(t, dir, "WhatsApp Chat - Flood North.txt", weeks()), other); code != 2 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, width := range []int64{360, 1280} {
+	for _, width := range []int64{360, 390, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 1800), media("", scheme), chromedp.Navigate("file://"+report))
 			if err != nil {
@@ -111,6 +113,7 @@ func TestReportInABrowser(t *testing.T) {
 			keep(ctx, t, fmt.Sprintf("report-%s-%d", scheme, width))
 		}
 	}
+	spoken(ctx, t)
 	for _, kind := range []string{"screen", "print"} { // what is closed on a screen is printed open
 		if err := chromedp.Do(ctx, chromedp.EmulateViewport(794, 1123), media(kind, "light")); err != nil {
 			t.Fatal(err)
@@ -140,6 +143,69 @@ const soundPage = `(() => {
 	return faults.join("; ");
 })()`
 
+// spoken holds what a screen reader is told on a phone, where tables fold:
+// every table, chart and link has its name, rows and cells are still rows and
+// cells; and the keyboard comes to the skip link first, then to all that opens.
+func spoken(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(390, 844), media("screen", "light")); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := chromedp.Run(ctx, func(ctx context.Context, tab *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
+		return cdp.Call(ctx, tab, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, node := range tree.Nodes {
+		if node.Ignored || node.Role == nil {
+			continue
+		}
+		role, name := axText(node.Role), axText(node.Name)
+		seen[role]++
+		switch role {
+		case "table", "image", "link", "heading", "main", "columnheader", "rowheader":
+			if name == "" && role != "main" {
+				t.Errorf("a %s has no name", role)
+			}
+		}
+	}
+	for _, role := range []string{"table", "image", "row", "cell", "columnheader", "rowheader", "link", "main", "heading", "DisclosureTriangle"} {
+		if seen[role] == 0 {
+			t.Errorf("a screen reader meets no %s: %v", role, seen)
+		}
+	}
+	if seen["image"] != 2 {
+		t.Errorf("a screen reader meets %d charts, want 2", seen["image"])
+	}
+	var stops []string
+	for range 6 {
+		at, err := chromedp.Run(ctx, func(ctx context.Context, tab *chromedp.Target) (string, error) {
+			if err := chromedp.Do(ctx, chromedp.KeyEvent(kb.Tab)); err != nil {
+				return "", err
+			}
+			return chromedp.Run(ctx, chromedp.Evaluate[string](`document.activeElement.textContent + "|" + getComputedStyle(document.activeElement).outlineStyle`))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stops = append(stops, at)
+	}
+	want := []string{"Skip to the page|solid", "2 not read|solid", "2 gaps, listed below|solid", "The same as a table|solid", "The days as a table|solid", "All 111 findings as CSV|solid"}
+	if diff := cmp.Diff(want, stops); diff != "" {
+		t.Errorf("the keyboard stops at (-want +got):\n%s", diff)
+	}
+}
+
+// axText gives a name or role without its quotes.
+func axText(v *accessibility.Value) string {
+	if v == nil {
+		return ""
+	}
+	return strings.Trim(string(v.Value), `"`)
+}
+
 // againstCSV holds both charts against the CSV.
 func againstCSV(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
@@ -151,11 +217,14 @@ func againstCSV(ctx context.Context, t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	categories, byWeek := map[string]int{}, map[string]int{}
+	categories, byWeek, byDay, byCell := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for _, row := range rows[1:] {
 		categories[row[3]]++
 		if at, err := time.Parse(time.DateTime, row[1]); err == nil {
 			byWeek[begins(at, "week").Format("2 January 2006")+" "+row[7]]++
+			byDay[at.Format("2 January 2006")]++
+			week := begins(at, "week")
+			byCell[fmt.Sprintf("%s + %d", week.Format("2 January 2006"), int(at.Sub(week).Hours())/24)]++
 		}
 	}
 	shown, err := chromedp.Run(ctx, chromedp.Evaluate[map[string]int](`Object.fromEntries([...document.querySelectorAll("[data-category]")].map(r => [r.dataset.category, +r.cells[2].textContent.replace(",", "")]))`))
@@ -172,6 +241,24 @@ func againstCSV(ctx context.Context, t *testing.T, name string) {
 	}
 	if diff := cmp.Diff(byWeek, table); diff != "" {
 		t.Errorf("the table of weeks does not agree with the CSV (-csv +page):\n%s", diff)
+	}
+	onDays, err := chromedp.Run(ctx, chromedp.Evaluate[map[string]int](`Object.fromEntries([...document.querySelectorAll("#by-day tbody tr")].flatMap(r =>
+		[0, 1, 2, 3, 4, 5, 6].map(i => [r.cells[0].textContent + " + " + i, +r.cells[i+1].textContent || 0])).filter(e => e[1]))`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(byCell, onDays); diff != "" {
+		t.Errorf("the table of days does not agree with the CSV (-csv +page):\n%s", diff)
+	}
+	cells, err := chromedp.Run(ctx, chromedp.Evaluate[map[string]string](`Object.fromEntries([...document.querySelectorAll("svg[aria-labelledby=htt] rect")].map(r =>
+		[r.querySelector("title").textContent.replace(/^\w+ /, ""), r.getAttribute("class")]))`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, n := range byDay {
+		if class := cells[day+": "+count(n, "finding")]; !strings.HasPrefix(class, "l") || class == "l0" {
+			t.Errorf("the cell of %s with %d findings is %q", day, n, class)
+		}
 	}
 	heights, err := chromedp.Run(ctx, chromedp.Evaluate[map[string]float64](`Object.fromEntries(["serious", "caution", "note"].map(s =>
 		[s, [...document.querySelectorAll("svg[role=img] > rect." + s)].reduce((sum, r) => sum + +r.getAttribute("height") + 1, 0)]))`))

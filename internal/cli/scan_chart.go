@@ -17,12 +17,15 @@ import (
 // days counts findings for each day and severity.
 type days map[int64][3]int
 
-const daySeconds = 24 * 60 * 60
+const (
+	daySeconds = 24 * 60 * 60
+	maxDays    = 20_000
+)
 
 var severityIndex = map[rules.Severity]int{rules.Serious: 0, rules.Caution: 1, rules.Note: 2}
 
 func (d days) add(at time.Time, s rules.Severity) {
-	if at.IsZero() || len(d) > 20_000 {
+	if at.IsZero() || len(d) > maxDays {
 		return
 	}
 	n := d[at.Unix()/daySeconds]

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -50,6 +51,8 @@ type htmlReport struct {
 	bySeverity      map[rules.Severity]int
 	byCategory      map[string]int
 	byDay           days
+	readOn          map[int64]bool // days on which something was read
+	undated         int            // findings without a date
 	chats           map[string]*chatCount
 	listed          map[rules.Severity][]listedFinding
 	came            []arrival
@@ -95,7 +98,7 @@ func (n notes) Count() int { return len(n.Lines) + n.More }
 
 func (s *scan) newHTML(w io.Writer, old *earlier, after func() error) (reporter, error) {
 	r := &htmlReport{w: w, after: after, scan: s, people: newPeople(s.names), keys: keys{}, titles: map[string]rules.Rule{}, old: old,
-		bySeverity: map[rules.Severity]int{}, byCategory: map[string]int{}, byDay: days{}, chats: map[string]*chatCount{},
+		bySeverity: map[rules.Severity]int{}, byCategory: map[string]int{}, byDay: days{}, readOn: map[int64]bool{}, chats: map[string]*chatCount{},
 		listed: map[rules.Severity][]listedFinding{}}
 	for _, rule := range s.list {
 		r.titles[rule.ID] = rule
@@ -135,6 +138,9 @@ func (r *htmlReport) message(m exports.Message, found []rules.Finding) error {
 	if m.At.After(r.last) {
 		r.last = m.At
 	}
+	if !m.At.IsZero() && len(r.readOn) < maxDays {
+		r.readOn[m.At.Unix()/daySeconds] = true
+	}
 	r.people.meet(m)
 	c := r.chat(m.Chat)
 	c.Messages++
@@ -170,6 +176,9 @@ func (r *htmlReport) finding(m exports.Message, c *chatCount, f rules.Finding) {
 	r.bySeverity[f.Severity]++
 	r.byCategory[f.Category]++
 	r.byDay.add(m.At, f.Severity)
+	if m.At.IsZero() {
+		r.undated++
+	}
 	c.Findings++
 	c.days.add(m.At, f.Severity)
 	isNew := r.old != nil && !r.old.seen(r.keys.of(m, f))
@@ -186,6 +195,7 @@ func (r *htmlReport) end() error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"n":     func(n int) string { return thousands(int64(n)) },
 		"count": func(n int, what string) string { return count(n, what) },
+		"title": sentence,
 		"half":  func(n int) string { return thousands(int64(n) / 2) },
 		"pc":    func(x float64) string { return fmt.Sprintf("%.2f%%", x) },
 		"px":    func(x float64) string { return fmt.Sprintf("%.1f", x) },
@@ -207,6 +217,8 @@ type page struct {
 	CSV                           string
 	Categories                    []bar
 	Columns                       columns
+	Heat                          heat
+	Undated                       int
 	ChatRows                      []chatRow
 	Findings                      []row
 	Came                          []cameRow
@@ -262,6 +274,7 @@ func (r *htmlReport) page(now time.Time) page {
 	}
 	p.Categories = r.categories()
 	p.Columns = r.byDay.columns(r.first, r.last)
+	p.Heat, p.Undated = r.byDay.heat(r.readOn, r.first, r.last), r.undated
 	p.ChatRows = r.chatRows()
 	p.Findings = r.rows()
 	for _, a := range r.came {
@@ -293,15 +306,23 @@ func fingerprint(list []rules.Rule) string {
 	return s[:4] + "\u00a0" + s[4:]
 }
 
+// cameRow says who joined or left: those whom the export names, or else who
+// caused it, or somebody.
 func (r *htmlReport) cameRow(m exports.Message) cameRow {
-	who, what := r.people.name(m.Sender), "joined"
-	if who == "" {
-		who = "somebody"
-	}
+	what := "joined"
 	if m.Kind == exports.Left {
 		what = "left or was removed"
 	}
-	return cameRow{day(m.At), r.people.chat(m.Chat), sentence(who + " " + what)}
+	var who []string
+	for _, w := range m.Who {
+		who = append(who, r.people.name(w))
+	}
+	if n := len(who); n > 1 {
+		what = strings.Replace(what, "was", "were", 1)
+		who = []string{strings.Join(who[:n-1], ", ") + " and " + who[n-1]}
+	}
+	name := cmp.Or(strings.Join(who, ""), r.people.name(m.Sender), "somebody")
+	return cameRow{day(m.At), r.people.chat(m.Chat), sentence(name + " " + what)}
 }
 
 func day(at time.Time) string {

@@ -28,14 +28,21 @@ func newPeople(show bool) *people {
 // meet notes the people of a message. A chat that is called like one of its
 // senders is a conversation of two, and its title is a name.
 func (p *people) meet(m exports.Message) {
-	if m.Sender != "" && p.numbers[m.Sender] == 0 && len(p.numbers) < maxPeople {
-		p.numbers[m.Sender] = len(p.numbers) + 1
+	p.add(m.Sender)
+	for _, w := range m.Who {
+		p.add(w)
 	}
 	if m.Chat != "" && !p.titles[m.Chat] && len(p.titles) < maxPeople {
 		p.titles[m.Chat] = true
 	}
 	if (m.Private || m.Chat == m.Sender && m.Kind == exports.Said) && m.Chat != "" && p.direct[m.Chat] == 0 && len(p.direct) < maxPeople {
 		p.direct[m.Chat] = len(p.direct) + 1
+	}
+}
+
+func (p *people) add(name string) {
+	if name != "" && p.numbers[name] == 0 && len(p.numbers) < maxPeople {
+		p.numbers[name] = len(p.numbers) + 1
 	}
 }
 
