@@ -54,9 +54,9 @@ func (r Role) Title() string {
 	case owner:
 		return "owner of the data folder"
 	case demo:
-		return "demo, every right"
+		return "an invented person with every right"
 	case reader:
-		return "reading only, no sign-in is set up"
+		return "you can look, and not act: no sign-in is set up"
 	}
 	return "nobody"
 }

@@ -13,6 +13,14 @@
     $("trouble").focus();
   };
 
+  // badName says beside the field what is wrong with what was typed.
+  const badName = (say) => {
+    $("name-error-text").textContent = say;
+    $("name-error").hidden = false;
+    $("name").setAttribute("aria-invalid", "true");
+    $("name").focus();
+  };
+
   const post = async (path, body) => {
     let r;
     try {
@@ -21,7 +29,11 @@
       throw new Error("Chaperone does not answer. Look at your connection, then try again.");
     }
     const said = await r.json().catch(() => ({}));
-    if (!r.ok) throw new Error(said.error || "Chaperone did not answer as expected. Load the page again.");
+    if (!r.ok) {
+      const e = new Error(said.error || "Chaperone did not answer as expected. Load the page again.");
+      e.name = r.status === 422 || r.status === 409 ? "name" : "refused"; // about what was typed, or not
+      throw e;
+    }
     return said;
   };
 
@@ -70,13 +82,18 @@
   // doing runs one attempt; its button rests meanwhile, so that none is doubled.
   const doing = async (button, attempt) => {
     $("trouble").hidden = true;
+    if ($("name")) {
+      $("name-error").hidden = true;
+      $("name").removeAttribute("aria-invalid");
+    }
     button.setAttribute("aria-busy", "true");
     if (button.dataset.busy) return;
     button.dataset.busy = "1";
     try {
       location.assign((await attempt()).to);
     } catch (e) {
-      trouble(e.message);
+      if (e.name === "name" && $("name") && !$("name-field").hidden) badName(e.message);
+      else trouble(e.message);
     } finally {
       delete button.dataset.busy;
       button.removeAttribute("aria-busy");
