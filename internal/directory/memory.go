@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 )
@@ -18,6 +19,12 @@ type Memory struct {
 	First  time.Time        `json:"first"`  // the list that was only learned; leavers are planned from any other
 	People []Trace          `json:"people"` // in order of ID
 	Owners map[string]Owner `json:"owners"` // who had each number and address of a member
+}
+
+// Equal reports whether both remember the same.
+func (m Memory) Equal(o Memory) bool {
+	return m.At.Equal(o.At) && m.First.Equal(o.First) && slices.Equal(m.People, o.People) &&
+		maps.EqualFunc(m.Owners, o.Owners, func(a, b Owner) bool { return a.Person == b.Person && a.Since.Equal(b.Since) })
 }
 
 // Trace is what is remembered of one person.

@@ -142,6 +142,11 @@ const (
 	Owns      AlarmKind = "owns"       // a leaver to whom a chat belongs
 	LastAdmin AlarmKind = "last-admin" // a leaver who is one of the last two administrators
 	Guarded   AlarmKind = "guarded"    // a leaver who is protected
+
+	// Raised by who carries a plan out.
+	Cannot AlarmKind = "cannot" // the platform does not let the bot remove them
+	Unsure AlarmKind = "unsure" // nobody knows whether the removal arrived
+	Back   AlarmKind = "back"   // removed, and in the chat again
 )
 
 // Alarm tells an administrator about a member whom the planner leaves alone.

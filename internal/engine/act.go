@@ -213,6 +213,13 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 		if err := e.vouched(ctx); err != nil {
 			return err
 		}
+		if ofLeaver(a.Key) {
+			if still, err := e.stillLeaves(ctx, *a); err != nil {
+				return err
+			} else if !still {
+				return e.finish(ctx, *a, NotNeeded, "")
+			}
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, FenceFor)
 		defer cancel()
@@ -285,7 +292,7 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 			return ef, false, nil // a reminder came first
 		}
 		a.Version = sh.Version
-		sh.Held = covered(e.o.Store.Holds(ctx), a.Chat, a.Member, e.o.Now())
+		sh.Held = e.covered(ctx, e.o.Store.Holds(ctx), a.Chat, a.Member, e.o.Now())
 		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
 		if a.View, err = digest(ef.Prompt); err != nil {
 			return ef, false, err
@@ -357,6 +364,9 @@ func (e *Engine) conclude(ctx context.Context, f Finished) error {
 	}
 	if ofRun(a.Key) {
 		nudge(e.tick)
+	}
+	if ofLeaver(a.Key) || f.Prompt != nil && f.Prompt.Leaving() {
+		e.stir()
 	}
 	e.changed(a.Chat)
 	return nil

@@ -36,6 +36,12 @@ func (e *Engine) runClock() {
 				next = slot
 			}
 		}
+		if err == nil {
+			var at time.Time
+			if at, err = e.depart(e.ctx, false); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
 			err = e.o.Store.Erase(e.ctx, now)
@@ -123,6 +129,9 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 		if _, err := e.dispose(ctx); err != nil {
 			return err
 		}
+		if _, err := e.depart(ctx, true); err != nil {
+			return err
+		}
 		nudge(e.poke)
 		idle, err := e.idle(ctx)
 		if err != nil {
@@ -144,7 +153,7 @@ func (e *Engine) idle(ctx context.Context) (bool, error) {
 	e.mu.Lock()
 	flying := e.aloft
 	e.mu.Unlock()
-	if flying > 0 {
+	if flying > 0 || e.leaving.news.Load() {
 		return false, nil
 	}
 	waiting, err := e.o.Store.Waiting(ctx)

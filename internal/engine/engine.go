@@ -165,6 +165,9 @@ type Store interface {
 	Runs
 	Disposals
 	Gaps
+	Chats
+	People
+	Leavings
 	Eraser
 }
 
@@ -222,6 +225,7 @@ type Settlement struct {
 	Keep     []Keep
 	Records  []Accepted
 	Arrivals []Arrival
+	Leavers  []Departure
 	Actions  []Action
 }
 
@@ -339,7 +343,8 @@ type Options struct {
 	Setting   func(chat.ID) Setting
 	Schedules []retention.Schedule
 	Own       retention.OwnPeriods
-	Notice    string // what is posted in a chat before anything is read there
+	Directory *Directory // where people come from; nil: nobody is known to leave
+	Notice    string     // what is posted in a chat before anything is read there
 	Now       func() time.Time
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
 	Changed   func(chat.ID)          // told after something about a chat was stored
@@ -349,8 +354,9 @@ type Options struct {
 // Setting is what an administrator has set for a chat. The zero value watches,
 // and takes the kind that the platform gives.
 type Setting struct {
-	Acting bool // switched on, rather than watched (DESIGN invariant 8)
-	Kind   chat.Kind
+	Acting         bool // switched on, rather than watched (DESIGN invariant 8)
+	Kind           chat.Kind
+	Administrators []string // as the configuration names them
 }
 
 // Engine runs the path.
@@ -370,6 +376,7 @@ type Engine struct {
 	counts   Counts
 	clock    timekeeper
 	disposal sync.Mutex // held while runs of schedules move on
+	leaving  departing
 }
 
 // Counts is what an engine has done since it started.

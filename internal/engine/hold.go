@@ -2,12 +2,12 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"chaperone/internal/chat"
+	"chaperone/internal/directory"
 	"chaperone/internal/failpoint"
 	"chaperone/internal/hold"
 	"chaperone/internal/policy"
@@ -18,20 +18,38 @@ import (
 
 // covered reports whether a hold covers what a member sends to a chat. What
 // cannot be known is covered.
-func covered(holds hold.Set, id chat.ID, member chat.MemberID, now time.Time) bool {
-	by, err := holds.Covering(hold.Subject{Chat: id, Member: member}, now)
+func (e *Engine) covered(ctx context.Context, holds hold.Set, id chat.ID, member chat.MemberID, now time.Time) bool {
+	by, err := e.covering(ctx, holds, id, member, now)
 	return err != nil || len(by) > 0
+}
+
+// covering gives the holds that cover what a member sends to a chat. Who the
+// member is matters only where a hold is about people.
+func (e *Engine) covering(ctx context.Context, holds hold.Set, id chat.ID, member chat.MemberID, now time.Time) ([]hold.Hold, error) {
+	all, err := holds.All()
+	if err != nil {
+		return nil, err
+	}
+	sub := hold.Subject{Chat: id, Member: member}
+	if slices.ContainsFunc(all, func(h hold.Hold) bool { return h.Active(now) && len(h.Scope.People) > 0 }) {
+		p, err := e.o.Store.Person(ctx, hold.Member{Account: id.Account, ID: member})
+		if err != nil {
+			return nil, err
+		}
+		sub.Person = string(p)
+	}
+	return holds.Covering(sub, now)
 }
 
 // held reports whether a hold covers what a member sends to the batch's chat.
 func (b *batch) held(member chat.MemberID) bool {
-	return covered(b.holds, b.room.id, member, b.now)
+	return b.e.covered(b.e.ctx, b.holds, b.room.id, member, b.now)
 }
 
 // arrived captures a message that a hold covers, as it arrives and without
 // asking. SECRET is never kept (DESIGN invariant 12).
 func (b *batch) arrived(ev chat.Event, d policy.Decision) {
-	by, err := b.holds.Covering(hold.Subject{Chat: b.room.id, Member: ev.Member}, b.now)
+	by, err := b.e.covering(b.e.ctx, b.holds, b.room.id, ev.Member, b.now)
 	if err != nil || len(by) == 0 || ev.Text == "" || classOf(d) == Secret {
 		return
 	}
@@ -79,7 +97,11 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 	if h.ID == "" {
 		h.ID = e.o.NewID(h.Placed)
 	}
-	if err := errors.Join(h.Check(), noPeople(h.Scope)); err != nil {
+	if err := h.Check(); err != nil {
+		return h, hold.Report{}, err
+	}
+	var err error
+	if h.Scope, err = e.known(ctx, h.Scope); err != nil {
 		return h, hold.Report{}, err
 	}
 	if err := e.o.Store.PlaceHold(ctx, h); err != nil {
@@ -90,13 +112,29 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 	return h, r, err
 }
 
-// noPeople refuses a scope of people: until members are matched to people of
-// the directory it would cover nothing, and look as if it did.
-func noPeople(s hold.Scope) error {
-	if len(s.People) > 0 {
-		return errors.New("a person of the directory cannot be held yet: name their members, as account/member, or their chats")
+// known adds to a scope of people the members who are known to be them now: a
+// hold goes on covering those, whatever later directories say. Members who are
+// matched to them later it covers from then on.
+func (e *Engine) known(ctx context.Context, s hold.Scope) (hold.Scope, error) {
+	s.People, s.Members = slices.Clone(s.People), slices.Clone(s.Members)
+	for i, p := range s.People {
+		s.People[i] = string(directory.Key(p))
+		accounts, err := e.o.Store.MembersOf(ctx, directory.Key(p))
+		if err != nil {
+			return s, err
+		}
+		for _, m := range accounts {
+			if !slices.Contains(s.Members, m) {
+				s.Members = append(s.Members, m)
+			}
+		}
 	}
-	return nil
+	return s, nil
+}
+
+// MembersOf lists the members who are known to be a person.
+func (e *Engine) MembersOf(ctx context.Context, person string) ([]hold.Member, error) {
+	return e.o.Store.MembersOf(ctx, directory.Key(person))
 }
 
 // awaitHold returns when nothing is under way any more that a stored hold
@@ -148,7 +186,7 @@ func (e *Engine) RescopeHold(ctx context.Context, id string, to hold.Scope, by, 
 	if err != nil {
 		return old, hold.Report{}, err
 	}
-	if err := noPeople(to); err != nil {
+	if to, err = e.known(ctx, to); err != nil {
 		return old, hold.Report{}, err
 	}
 	now := e.o.Now().UTC()
@@ -204,7 +242,7 @@ func (e *Engine) regard(ctx context.Context) error {
 	}
 	holds := e.o.Store.Holds(ctx)
 	for _, sh := range open {
-		if covered(holds, sh.Chat, sh.Member, e.o.Now()) == sh.Held {
+		if e.covered(ctx, holds, sh.Chat, sh.Member, e.o.Now()) == sh.Held {
 			continue
 		}
 		if err := e.reviseHeld(ctx, sh); err != nil {
@@ -223,7 +261,7 @@ func (e *Engine) reviseHeld(ctx context.Context, sh Shown) error {
 		return err
 	}
 	now := e.o.Now()
-	if !sh.Waiting() || !sh.Hold(covered(e.o.Store.Holds(ctx), sh.Chat, sh.Member, now)) {
+	if !sh.Waiting() || !sh.Hold(e.covered(ctx, e.o.Store.Holds(ctx), sh.Chat, sh.Member, now)) {
 		return nil
 	}
 	s := Settlement{Chat: sh.Chat, Now: now}

@@ -135,6 +135,7 @@ func (e *Engine) store(ctx context.Context, events []chat.Event) error {
 		e.trouble("store", err)
 	}
 	e.trouble("store", nil)
+	e.stirred(events)
 	e.count(func(c *Counts) { c.Received += int64(len(events)) })
 	last := chat.ID{}
 	for _, ev := range events {

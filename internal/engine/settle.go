@@ -119,6 +119,9 @@ func (e *Engine) settled(b *batch) {
 	if len(b.s.Prompts) > 0 {
 		nudge(e.tick)
 	}
+	if slices.ContainsFunc(b.s.Prompts, func(sh Shown) bool { return sh.Leaving() }) {
+		e.stir()
+	}
 	e.changed(b.s.Chat)
 }
 

@@ -94,7 +94,7 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 			return err
 		}
 		if a.Kind.Destroys() {
-			if err := t.ended(f); err != nil {
+			if err := errors.Join(t.ended(f), t.departed(row.n, f)); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"chaperone/internal/hold"
@@ -68,7 +69,7 @@ func unheld(member string) string {
 
 // forgetAside lets the texts go of what could not be scanned before a time.
 func (t *tx) forgetAside(until, now time.Time) error {
-	all, chats, members := heldNames(t.inForce(now), now)
+	all, chats, members := heldNames(t.inForce(now), now, t.membersOf)
 	if all {
 		return nil
 	}
@@ -87,11 +88,14 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 		return err
 	}
 	return s.write.do(ctx, func(t *tx) error {
-		all, chats, members := heldNames(t.inForce(now), now)
+		all, chats, members := heldNames(t.inForce(now), now, t.membersOf)
 		if all {
 			return nil
 		}
 		if err := t.forgetPrompts(s.own.Before(retention.Prompts, now), now, chats, members); err != nil {
+			return err
+		}
+		if err := t.forgetPeople(s.own.Before(retention.People, now), now); err != nil {
 			return err
 		}
 		n, err := t.change(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
@@ -124,7 +128,7 @@ func (t *tx) forgetPrompts(until, now time.Time, chats, members string) error {
 // heldNames lists the chats and members that holds in force cover, as
 // account/id, for json_each. all is true where everything is covered, or where
 // that cannot be known.
-func heldNames(set hold.Set, now time.Time) (all bool, chats, members string) {
+func heldNames(set hold.Set, now time.Time, membersOf func(person string) ([]hold.Member, error)) (all bool, chats, members string) {
 	holds, err := set.All()
 	if err != nil {
 		return true, "", ""
@@ -134,8 +138,15 @@ func heldNames(set hold.Set, now time.Time) (all bool, chats, members string) {
 		if !h.Active(now) {
 			continue
 		}
-		if h.Scope.All || h.Scope.Empty() || len(h.Scope.People) > 0 { // nobody is matched to a person yet
+		if h.Scope.All || h.Scope.Empty() {
 			return true, "", ""
+		}
+		for _, p := range h.Scope.People {
+			known, err := membersOf(p)
+			if err != nil {
+				return true, "", ""
+			}
+			h.Scope.Members = append(slices.Clip(h.Scope.Members), known...)
 		}
 		for _, id := range h.Scope.Chats {
 			c = append(c, id.String())

@@ -150,7 +150,10 @@ func fromNanos(n int64) time.Time {
 // fence opens the fence before a destroying call, or says why there is none
 // (hold.MayStart). It reads the holds in the same transaction.
 func (t *tx) fence(action string, want hold.Fence, now time.Time, within time.Duration) (hold.Fence, error) {
-	held := t.inForce(now)
+	return t.fenceFrom(t.inForce(now), action, want, now, within)
+}
+
+func (t *tx) fenceFrom(holds hold.Set, action string, want hold.Fence, now time.Time, within time.Duration) (hold.Fence, error) {
 	st, err := t.stmt(fenceColumns + "WHERE account = ? AND chat = ? AND message = ?")
 	if err != nil {
 		return hold.Fence{}, err
@@ -164,7 +167,7 @@ func (t *tx) fence(action string, want hold.Fence, now time.Time, within time.Du
 	if err != nil {
 		return hold.Fence{}, err
 	}
-	f, err := hold.MayStart(held, about, want, now, within)
+	f, err := hold.MayStart(holds, about, want, now, within)
 	if err != nil {
 		return hold.Fence{}, err
 	}
@@ -200,13 +203,29 @@ func (t *tx) startDestroying(now time.Time, a *engine.Action) error {
 	if err := t.row("SELECT count(*) FROM fences WHERE action = ?", []any{a.Key}, &n); err != nil {
 		return err
 	}
+	person, err := t.person(hold.Member{Account: a.Chat.Account, ID: a.Member})
+	if err != nil {
+		return err
+	}
 	want := hold.Fence{
-		ID: fmt.Sprintf("%s#%d", a.Key, n+1), Message: string(a.Message), Subject: hold.Subject{Chat: a.Chat, Member: a.Member},
+		ID: fmt.Sprintf("%s#%d", a.Key, n+1), Message: string(a.Message), Subject: hold.Subject{Chat: a.Chat, Member: a.Member, Person: string(person)},
 	}
 	if a.Message == "" {
 		want.Message = "member:" + string(a.Member)
 	}
-	f, err := t.fence(a.Key, want, now, engine.FenceFor)
+	holds := t.inForce(now)
+	if a.Kind == "remove" {
+		// A hold preserves information, not membership (DESIGN invariant 3): what
+		// a member wrote stays in the chat and in what was captured when they are
+		// taken out, and one who was dismissed must not stay in for a hold's sake.
+		// The removal has a fence all the same, for its deadline and its outcome;
+		// and where the holds cannot be read, nothing at all is begun.
+		if _, err := holds.All(); err != nil {
+			return err
+		}
+		holds = hold.NewSet(nil, nil)
+	}
+	f, err := t.fenceFrom(holds, a.Key, want, now, engine.FenceFor)
 	if err != nil {
 		return err
 	}

@@ -182,10 +182,13 @@ func scanRun(rows *sql.Rows) (r engine.Run, err error) {
 func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.account, c.id, c.kind, m.id, m.revision, m.member, m.at, m.class,
 			coalesce(p.waiting, 0), m.prompt, m.label,
-			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0), t.message IS NOT NULL
+			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0), t.message IS NOT NULL,
+			coalesce(CASE WHEN w.link <> '' THEN w.link ELSE w.person END, '')
 		FROM messages m JOIN chats c ON c.n = m.chat LEFT JOIN prompts p ON p.id = m.prompt
 		LEFT JOIN (SELECT chat, message, max(version) AS version FROM actions WHERE kind = 'transfer' AND outcome = 'done' GROUP BY chat, message) t
 			ON t.chat = m.chat AND t.message = m.id AND t.version >= m.revision
+		LEFT JOIN member_ids i ON i.account = c.account AND i.id = m.member
+		LEFT JOIN members w ON w.account = c.account AND w.id = coalesce(i.member, m.member)
 		WHERE m.deleted = 0`)
 	if err != nil {
 		return nil, err
@@ -197,7 +200,7 @@ func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 		var at int64
 		var waiting, filed bool
 		var promptID, label string
-		if err := rows.Scan(&m.Chat.Account, &m.Chat.Local, &m.Kind, &m.ID, &m.Revision, &m.Sender, &at, &m.Class, &waiting, &promptID, &label, &filed, &m.Transferred); err != nil {
+		if err := rows.Scan(&m.Chat.Account, &m.Chat.Local, &m.Kind, &m.ID, &m.Revision, &m.Sender, &at, &m.Class, &waiting, &promptID, &label, &filed, &m.Transferred, &m.Person); err != nil {
 			return nil, err
 		}
 		m.At = fromMillis(at)

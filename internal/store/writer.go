@@ -28,6 +28,7 @@ type writer struct {
 	stmts map[string]*sql.Stmt
 	next  uint64 // the next unused key of the ring
 	chats map[string]chatRow
+	met   map[string]bool    // who was seen in which chat, as chat number/member
 	step  func(query string) // tests look at each statement before it is run; nil else
 }
 
@@ -194,7 +195,7 @@ func (w *writer) commit(batch []*request) {
 		}
 	}
 	if err != nil {
-		w.next, w.chats = next, nil
+		w.next, w.chats, w.met = next, nil, nil
 	}
 	for i, r := range batch {
 		r.end <- errors.Join(err, errs[i])
@@ -267,7 +268,7 @@ func (w *writer) savepoint(ctx context.Context, r *request) (failed, broken erro
 		return nil, err
 	}
 	if err := r.fn(t); err != nil {
-		w.chats = map[string]chatRow{} // it may know of rows that are now undone
+		w.chats, w.met = map[string]chatRow{}, nil // they may know of rows that are now undone
 		return err, errors.Join(t.exec("ROLLBACK TO r"), t.exec("RELEASE r"))
 	}
 	return nil, t.exec("RELEASE r")
