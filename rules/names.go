@@ -74,6 +74,35 @@ func MaybeName(first, last string) bool {
 	return true
 }
 
+// likelyName: two or three words written as a name, none of them an ordinary
+// word, or an initial and a family name.
+func likelyName(v string) bool {
+	words := strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == '\n' })
+	if len(words) == 0 {
+		return false
+	}
+	first, last := words[0], words[len(words)-1]
+	if f := strings.TrimRight(first, "."); len(f) == 1 || strings.Contains(f, ".") || len(words) == 1 {
+		if i := strings.LastIndexByte(last, '.'); i >= 0 {
+			last = last[i+1:]
+		}
+		p := partOf(last)
+		return len(last) > 3 && p.family && !p.ordinary && !placeWord(last) && !day(last)
+	}
+	return MaybeName(strings.ReplaceAll(first, "-", ""), strings.ReplaceAll(last, "-", ""))
+}
+
+func anything(string) bool { return true }
+
+// notSensitive says whether the word that follows OFFICIAL leaves it plain.
+func notSensitive(next string) bool {
+	switch strings.ToUpper(next) {
+	case "SENSITIVE", "SENS", "SEN", "NON", "S":
+		return false
+	}
+	return true
+}
+
 // part sorts one word of a possible name.
 type part struct{ given, family, ordinary, capital bool }
 
@@ -143,7 +172,9 @@ func placeWord(w string) bool {
 	case "road", "rd", "street", "st", "lane", "ln", "avenue", "ave", "drive", "close", "court", "crescent", "grove", "terrace", "way", "gardens",
 		"house", "hall", "suite", "room", "school", "primary", "academy", "college", "centre", "center", "library", "hospital", "surgery", "clinic",
 		"church", "park", "farm", "hill", "green", "bridge", "estate", "tower", "towers", "lodge", "place", "square", "hotel", "building", "theatre",
-		"stadium", "ward", "wing", "unit", "depot", "station", "university", "council", "cup", "day", "foundation", "trust", "award", "awards", "ambulance":
+		"stadium", "vale", "village", "town", "city", "county", "valley", "moor", "heath", "quay", "wharf", "dock", "docks", "weir", "market", "junction", "roundabout", "bay", "beach",
+		"castle", "abbey", "cathedral", "museum", "gallery", "airport", "arena", "palace", "mews", "ltd", "limited", "plc", "weekly", "festival", "mill",
+		"ward", "wing", "unit", "depot", "station", "university", "council", "cup", "day", "foundation", "trust", "award", "awards", "ambulance":
 		return true
 	}
 	return false

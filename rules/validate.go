@@ -38,6 +38,8 @@ func Validators() map[string]Validator {
 		"token":           {"no language makes such a word", token, nil},
 		"look-alike":      {"its address borrows a trusted name", lookAlikeHost, nil},
 		"name":            {"it is made of names", personName, notPlace},
+		"name-likely":     {"it is written as a name and no ordinary word", likelyName, notPlace},
+		"official":        {"no further marking follows it", anything, notSensitive},
 		"street":          {"it reads as a house and a street", street, nil},
 	}
 }

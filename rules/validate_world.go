@@ -167,25 +167,28 @@ func lookAlikeHost(v string) bool {
 
 // trustedNames are names that scams borrow, by their first letter.
 var trustedNames = map[byte][]string{
-	'-': {"-nhs"},
-	'a': {"amazon", "apple-"},
-	'b': {"barclays"},
-	'c': {"coinbase", "council-tax", "counciltax"},
-	'd': {"dvla", "dpd", "docusign", "dropbox"},
-	'e': {"evri"},
-	'f': {"fedex", "facebook"},
-	'g': {"gov-uk", "govuk", "gov.uk", "google"},
-	'h': {"hmrc", "hermes", "hsbc", "halifax"},
-	'i': {"icloud", "instagram"},
-	'l': {"lloyds"},
-	'm': {"microsoft", "monzo"},
-	'n': {"nhs-", "netflix", "natwest", "nationwide"},
-	'o': {"office365", "outlook"},
-	'p': {"paypal"},
-	'r': {"royalmail", "royal-mail"},
-	's': {"santander", "sharepoint"},
-	't': {"tvlicen", "tv-licen"},
-	'u': {"usps"},
+	'-': {"-nhs", "-gov.", "-gov-"},
+	'a': {"amazon", "apple-", "airbnb", "argos"},
+	'b': {"barclays", "booking-", "britishgas", "british-gas", "binance"},
+	'c': {"coinbase", "council-tax", "counciltax", "companieshouse", "companies-house", "companyhouse"},
+	'd': {"dvla", "dvsa", "dpd", "dhl-", "docusign", "dropbox", "deliveroo"},
+	'e': {"evri", "ebay", "edfenergy"},
+	'f': {"fedex", "facebook", "firstdirect", "first-direct"},
+	'g': {"gov-", "govuk", "gov.uk", "google", "gumtree"},
+	'h': {"hmrc", "hmcts", "hermes", "hsbc", "halifax", "homeoffice", "home-office"},
+	'i': {"icloud", "instagram", "inpost"},
+	'k': {"klarna"},
+	'l': {"lloyds", "linkedin"},
+	'm': {"microsoft", "monzo", "metropolitanpolice", "met-police"},
+	'n': {"nhs-", "nhsapp", "netflix", "natwest", "nationwide"},
+	'o': {"office365", "office-365", "outlook", "onedrive", "ofgem", "octopusenergy"},
+	'p': {"paypal", "parcelforce", "post-office", "postoffice"},
+	'r': {"royalmail", "royal-mail", "revolut"},
+	's': {"santander", "sharepoint", "studentfinance", "student-finance", "starlingbank"},
+	't': {"tvlicen", "tv-licen", "tesco-", "tesco.", "trustpilot"},
+	'u': {"usps", "ukvi", "ulez"},
+	'v': {"vodafone", "vinted", "virginmedia", "virgin-media"},
+	'y': {"yodel"},
 	'w': {"whatsapp", "wa-"},
 }
 
@@ -201,6 +204,9 @@ func ownHost(host, brand string) bool {
 func asRead(host string, out []byte) []byte {
 	for i := 0; i < len(host); i++ {
 		c := host[i]
+		if c == 'I' && i > 0 && host[i-1] >= 'a' { // a capital among small letters, to be taken for an l
+			c = 'l'
+		}
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}
@@ -351,7 +357,11 @@ func strongPassword(v string) bool {
 			marks++
 		}
 	}
-	return nums > 0 && lowers+caps > 2 && (marks > 0 || caps > 0 && lowers > 0 || len(v) >= 9) && !strings.ContainsAny(v, "/<>()")
+	low := strings.ToLower(v)
+	if strings.Contains(low, "ctrl") || strings.HasPrefix(low, "localhost") {
+		return false
+	}
+	return nums > 0 && lowers+caps > 2 && (marks > 0 || caps > 0 && lowers > 0 || len(v) >= 9) && !strings.ContainsAny(v, "/<>(),=")
 }
 
 // pin: three to eight digits that are no clock time after "at" and no year of

@@ -203,7 +203,7 @@ func sentenceEnd(text string, i int) bool {
 			return false
 		}
 		switch strings.ToLower(text[j:i]) {
-		case "no", "mr", "mrs", "ms", "dr", "st", "rd", "ave", "tel", "mob", "ref", "nat", "ins", "dob", "acc", "num", "cllr", "approx", "ext", "reg", "lic", "e.g", "rev", "prof":
+		case "no", "nos", "mr", "mrs", "ms", "dr", "st", "rd", "ave", "tel", "mob", "ref", "nat", "ins", "dob", "acc", "num", "cllr", "approx", "ext", "reg", "lic", "e.g", "rev", "prof":
 			return false
 		}
 		return true
