@@ -102,7 +102,7 @@ func seed(t *testing.T) uint64 {
 // TestCrashOfDisposals'.
 func disposes(step string) bool {
 	kind, _, _ := strings.Cut(step, ".")
-	return kind == "hold" || kind == "run" || kind == "clock"
+	return kind == "hold" || kind == "run" || kind == "clock" || kind == "transfer"
 }
 
 // anytime is the step that is no step: a kill at any moment.

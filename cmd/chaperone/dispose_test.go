@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -63,6 +64,8 @@ const schedules = `bots:
 retention:
   - {id: keep, title: Team chats, class: routine, chats: {kinds: [team]}, period: 30 days, disposal: destroy, cap: {messages: 100000},
      cron: "0 2 1 * *", zone: Europe/London, owner: Nasreen Malik, authority: RS 4.2, acting: true}
+  - {id: hand, title: Partner chats, class: routine, chats: {kinds: [partner]}, period: 30 days, disposal: transfer, cap: {messages: 100000},
+     cron: "0 2 1 * *", zone: Europe/London, owner: Nasreen Malik, authority: RS 4.3, acting: true}
 `
 
 const keptFor = 30 * 24 * time.Hour
@@ -137,7 +140,11 @@ func (w *custody) act(t *testing.T) {
 	switch n := w.rng.IntN(10); {
 	case n < 1 && w.rooms < 3+w.kills || w.rooms == 0:
 		w.rooms++
-		_ = w.l.call("POST", "/rooms", roomView{ID: w.room(w.rooms - 1), Kind: "team", Members: []memberView{{ID: "sam", Name: "Sam"}}}, nil)
+		kind := "team"
+		if transferred(w.room(w.rooms - 1)) {
+			kind = "partner"
+		}
+		_ = w.l.call("POST", "/rooms", roomView{ID: w.room(w.rooms - 1), Kind: kind, Members: []memberView{{ID: "sam", Name: "Sam"}}}, nil)
 	case n < 6:
 		for range 4 {
 			_, _ = w.l.post(w.room(w.rng.IntN(w.rooms)), "sam", "the boats are tied up at the slipway")
@@ -150,6 +157,9 @@ func (w *custody) act(t *testing.T) {
 		w.release()
 	}
 }
+
+// transferred reports whether what is said in a room goes to the archive first.
+func transferred(room string) bool { return strings.HasSuffix(room, "1") || strings.HasSuffix(room, "4") }
 
 // release ends one of the holds that may be released.
 func (w *custody) release() {
@@ -260,6 +270,7 @@ func (w *custody) conclude(t *testing.T) {
 // under a hold that the officer was told is in force.
 func (w *custody) examineDeletions(t *testing.T, ledger []ledgerView, sent map[string]time.Time) int {
 	times := map[string]int{}
+	archived := w.archived(t)
 	for _, e := range ledger {
 		if e.Effect != "delete" || e.Outcome != "done" {
 			continue
@@ -267,6 +278,9 @@ func (w *custody) examineDeletions(t *testing.T, ledger []ledgerView, sent map[s
 		where := e.Room + " " + e.Message
 		if times[where]++; times[where] > 1 {
 			t.Errorf("%s was deleted %d times", where, times[where])
+		}
+		if transferred(e.Room) && !archived[where] {
+			t.Errorf("%s was deleted, and the archive has not had it", where)
 		}
 		at, known := sent[where]
 		if !known || e.At.Sub(at) < keptFor {
@@ -288,7 +302,7 @@ func (w *custody) examineRuns(t *testing.T, deletions int) {
 	}
 	var all []struct {
 		Runs []struct {
-			Date, State, Why string
+			Schedule, Date, State, Why string
 			Certificate      *struct {
 				Counts []struct {
 					What string
@@ -301,11 +315,12 @@ func (w *custody) examineRuns(t *testing.T, deletions int) {
 		t.Fatal(err)
 	}
 	dates, counted, states := map[string]bool{}, 0, map[string]int{}
-	for _, r := range all[0].Runs {
-		if dates[r.Date] {
-			t.Errorf("the date %s has two runs", r.Date)
+	handed := 0
+	for _, r := range slices.Concat(all[0].Runs, all[1].Runs) {
+		if dates[r.Schedule+r.Date] {
+			t.Errorf("the date %s has two runs of %s", r.Date, r.Schedule)
 		}
-		dates[r.Date] = true
+		dates[r.Schedule+r.Date] = true
 		if states[r.State]++; r.State == "underway" || r.State == "planned" {
 			t.Errorf("the run of %s is still %s: %s", r.Date, r.State, r.Why)
 		}
@@ -313,15 +328,56 @@ func (w *custody) examineRuns(t *testing.T, deletions int) {
 			continue
 		}
 		for _, n := range r.Certificate.Counts {
-			if n.What == "destroyed" {
+			switch n.What {
+			case "destroyed":
 				counted += n.N
+			case "transferred":
+				handed += n.N
 			}
 		}
 	}
 	if counted != deletions {
 		t.Errorf("the certificates count %d deletions, and the platform saw %d", counted, deletions)
 	}
-	t.Logf("runs: %v", states)
+	if filed := len(w.archived(t)); handed != filed || filed == 0 {
+		t.Errorf("the certificates count %d transfers, and the archive has %d messages", handed, filed)
+	}
+	t.Logf("runs: %v, %d messages transferred", states, handed)
+}
+
+// archived lists what the archive has been given, as room and message. Each is
+// there once.
+func (w *custody) archived(t *testing.T) map[string]bool {
+	out := map[string]bool{}
+	err := filepath.WalkDir(w.l.records(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "manifest.json" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var m struct {
+			Chat     string
+			Messages []struct{ ID string }
+			Policy   []struct{ Pack string }
+		}
+		if err := json.Unmarshal(b, &m); err != nil {
+			return err
+		}
+		if len(m.Policy) == 1 && m.Policy[0].Pack == "Retention" {
+			where := m.Chat + " " + m.Messages[0].ID
+			if out[where] {
+				t.Errorf("%s was transferred twice", where)
+			}
+			out[where] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // examineProof: the audit log verifies without the data, and has one entry
