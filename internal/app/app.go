@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // zones are known on a machine without them too
 
@@ -72,6 +73,7 @@ type App struct {
 	stop     context.CancelFunc
 	stopped  chan struct{}
 	now      func() time.Time
+	plans    sync.Map // digest of a plan to its counts
 }
 
 // New opens everything that can fail, and starts nothing.

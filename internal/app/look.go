@@ -12,6 +12,7 @@ import (
 	"chaperone/internal/access"
 	"chaperone/internal/audit"
 	"chaperone/internal/control"
+	"chaperone/internal/engine"
 	"chaperone/internal/retention"
 )
 
@@ -81,13 +82,9 @@ type Overview struct {
 }
 
 // newest is how many runs of a schedule an overview names.
-const newest = 40
+const newest = 400
 
 func (a *App) retentionOverview(ctx context.Context, _ struct{}) ([]Overview, error) {
-	pending, err := a.store.Runs(ctx, "", retention.Planned, retention.Underway)
-	if err != nil {
-		return nil, err
-	}
 	out := []Overview{}
 	for _, s := range a.engine.Schedules() {
 		heads, err := a.store.RunHeads(ctx, s.ID, newest)
@@ -96,21 +93,9 @@ func (a *App) retentionOverview(ctx context.Context, _ struct{}) ([]Overview, er
 		}
 		v := a.overview(s)
 		for _, r := range heads {
-			for _, p := range pending {
-				if p.Schedule == r.Schedule && p.Date == r.Date {
-					r.Plan = p.Plan
-				}
-			}
-			r.Plan.Schedule = s
-			view, err := viewRun(r)
+			view, err := a.viewHead(ctx, r)
 			if err != nil {
 				return nil, err
-			}
-			if c := r.Certificate; c != nil {
-				view.Disposes = 0
-				for _, n := range c.Counts {
-					view.Disposes += n.N
-				}
 			}
 			v.Runs = append(v.Runs, view)
 		}
@@ -123,16 +108,50 @@ func (a *App) retentionOverview(ctx context.Context, _ struct{}) ([]Overview, er
 const stoppedFor = 3 * 24 * time.Hour
 
 // retentionPending lists the runs that wait, are under way or were stopped
-// lately; of their plans it knows no counts.
+// lately.
 func (a *App) retentionPending(ctx context.Context, _ struct{}) ([]Run, error) {
 	heads, err := a.store.Pending(ctx, a.now().Add(-stoppedFor))
 	out := []Run{}
 	for _, r := range heads {
-		v, viewErr := viewRun(r)
+		v, viewErr := a.viewHead(ctx, r)
 		err = errors.Join(err, viewErr)
 		out = append(out, v)
 	}
 	return out, err
+}
+
+// counts are those of a plan, which its digest names.
+type counts struct{ disposes, needs int }
+
+// viewHead shows a run whose plan was not read. What a page needs of the plan
+// is counted once: it may be of a great many messages.
+func (a *App) viewHead(ctx context.Context, r engine.Run) (Run, error) {
+	v, err := viewRun(r)
+	if c := r.Certificate; c != nil {
+		for _, n := range c.Counts {
+			v.Disposes += n.N
+		}
+	}
+	if err != nil || (r.State != retention.Planned && r.State != retention.Underway) {
+		return v, err
+	}
+	known, ok := a.plans.Load(r.Digest)
+	if !ok {
+		runs, err := a.store.Runs(ctx, r.Schedule, r.State)
+		if err != nil {
+			return v, err
+		}
+		for _, p := range runs {
+			if p.Date == r.Date {
+				known, ok = counts{p.Plan.Disposed(), p.Plan.Needs()}, true
+				a.plans.Store(r.Digest, known)
+			}
+		}
+	}
+	if ok {
+		v.Disposes, v.Needs = known.(counts).disposes, known.(counts).needs
+	}
+	return v, nil
 }
 
 func (a *App) overview(s retention.Schedule) Overview {

@@ -98,12 +98,28 @@ func (w Watch) MayDestroy() error {
 	case w.Frozen.IsZero():
 		return nil
 	case w.Asleep:
-		return fmt.Errorf("%w: nobody looked at it for %s; it waits for a platform's time, or for a person to confirm the clock", ErrClock, w.Jump.Round(time.Minute))
+		return fmt.Errorf("%w: nobody looked at it for %s; it waits for a platform's time, or for a person to confirm the clock", ErrClock, span(w.Jump))
 	case w.Jump < 0:
-		return fmt.Errorf("%w: it jumped back by %s; a person must confirm the clock", ErrClock, w.Jump.Abs().Round(time.Second))
+		return fmt.Errorf("%w: it jumped back by %s; a person must confirm the clock", ErrClock, span(w.Jump))
 	default:
-		return fmt.Errorf("%w: it jumped ahead by %s; a person must confirm the clock", ErrClock, w.Jump.Round(time.Second))
+		return fmt.Errorf("%w: it jumped ahead by %s; a person must confirm the clock", ErrClock, span(w.Jump))
 	}
 }
 
 func (w Watch) frozenByJump() bool { return !w.Frozen.IsZero() && !w.Asleep }
+
+// span is a length of time as people say it: "157 days", "3 hours".
+func span(d time.Duration) string {
+	d = d.Abs().Round(time.Minute)
+	n, unit := int64(d/time.Minute), "minute"
+	switch {
+	case d >= 48*time.Hour:
+		n, unit = int64(d.Round(time.Hour)/(24*time.Hour)), "day"
+	case d >= 2*time.Hour:
+		n, unit = int64(d.Round(time.Hour)/time.Hour), "hour"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
+}

@@ -63,6 +63,9 @@ func (d calendarDay) Level() string {
 	return "l4"
 }
 
+// Told reports whether a number stands on the day.
+func (d calendarDay) Told() bool { return d.Goes+d.Gone+d.Held+d.Waiting > 0 }
+
 // Label is the day read aloud.
 func (d calendarDay) Label() string {
 	s := d.At.Format("Monday 2 January") + ": "

@@ -89,7 +89,11 @@ func (p *todayPage) troubles(all map[string]string) {
 	}
 	slices.Sort(parts)
 	for _, part := range parts {
-		p.Items = append(p.Items, item{Mark: "serious", Kind: "Not working", Title: partName(part), Fact: all[part]})
+		it := item{Mark: "serious", Kind: "Not working", Title: partName(part), Fact: capital(all[part]) + "."}
+		if part == "clock" {
+			it.Button, it.Path = "Look at the clock", "#vouch"
+		}
+		p.Items = append(p.Items, it)
 	}
 	if len(all) == 0 {
 		p.Clear = append(p.Clear, item{Kind: "The path", Fact: "every part works"})

@@ -227,7 +227,7 @@ func (c *Console) disposals(w http.ResponseWriter, r *http.Request) {
 		for _, run := range s.Runs {
 			if run.Title = s.Name(); run.State == retention.Planned || run.State == retention.Underway {
 				p.Waiting = append(p.Waiting, run)
-			} else {
+			} else if run.Certificate != nil || run.State == retention.Stopped {
 				p.Recent = append(p.Recent, run)
 			}
 		}

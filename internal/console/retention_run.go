@@ -255,6 +255,9 @@ func (c *Console) showRun(w http.ResponseWriter, r *http.Request, status int, f 
 	for _, role := range access.Who(access.Dispose) {
 		p.Others = role.Title()
 	}
+	if !p.Ahead() && p.Said == saids("approved") { // it went on since
+		p.Said = ""
+	}
 	title := "Run of " + dated(l.Date).Format("2 January 2006")
 	c.page(w, r, status, "run.html", title+": "+l.Schedule.Name(), p)
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"chaperone/internal/clock"
@@ -59,7 +60,7 @@ func (p *todayPage) disposal(c *Console, r *http.Request) error {
 		})
 	}
 	if due == 0 {
-		p.Clear = append(p.Clear, item{Kind: "Holds", Fact: counted(active, "hold", "holds") + " in force, no review due"})
+		p.Clear = append(p.Clear, item{Kind: "Holds", Fact: map[bool]string{true: "none in force", false: number(int64(active)) + " in force, no review due"}[active == 0]})
 	}
 	if err := p.runs(c, r); err != nil {
 		return err
@@ -91,7 +92,8 @@ func (p *todayPage) runs(c *Console, r *http.Request) error {
 	waits := 0
 	for _, run := range pending {
 		s := byID[run.Schedule]
-		it := item{Kind: "Disposal", Fact: capital(run.Why) + ".", Path: path("disposals", run.Schedule, run.Date), Owner: s.Owner}
+		why, _, _ := strings.Cut(run.Why, "; the first is")
+		it := item{Kind: "Disposal", Fact: capital(why) + ".", Path: path("disposals", run.Schedule, run.Date), Owner: s.Owner}
 		of := " of " + dated(run.Date).Format("2 January") + ", " + or(s.Name(), run.Schedule)
 		switch {
 		case run.State == retention.Stopped:
@@ -103,11 +105,6 @@ func (p *todayPage) runs(c *Console, r *http.Request) error {
 		}
 		waits++
 		it.Mark, it.Button, it.Title = "note", "Read the plan", "The run"+of+" waits"
-		for i := range s.Runs {
-			if s.Runs[i].Date == run.Date && run.Needs == 0 {
-				run = s.Runs[i]
-			}
-		}
 		if run.Waits() {
 			it.Title = map[bool]string{true: "A second person is needed for the run", false: "Two people are needed for the run"}[len(run.Approvals) > 0] + of
 			it.Fact = counted(run.Disposes, "message", "messages") + ". " + it.Fact

@@ -92,8 +92,11 @@ func (c *Changed) Error() string {
 	if n == 0 {
 		return "what was found differs from the plan, so nothing more is done"
 	}
-	d := c.Differences[0]
-	return fmt.Sprintf("%d messages differ from the plan, so nothing more is done; the first is %s in %s: planned %q, found %q", n, d.Message, d.Chat, d.Planned, d.Found)
+	d, differ := c.Differences[0], "1 message differs"
+	if n > 1 {
+		differ = fmt.Sprintf("%d messages differ", n)
+	}
+	return fmt.Sprintf("%s from the plan, so nothing more is done; the first is %s in %s: planned %q, found %q", differ, d.Message, d.Chat, d.Planned, d.Found)
 }
 
 // Compare is nil where found does the same as planned, and *Changed otherwise.
