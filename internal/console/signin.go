@@ -96,14 +96,13 @@ func NewDoor(o SignIn) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.sessions = scs.New()
-	d.sessions.IdleTimeout, d.sessions.Lifetime = idleFor, atMost
-	d.sessions.HashTokenInStore = true
-	d.sessions.Store, d.sessions.Codec = shelf{o.Store, o.Now}, codec{}
-	k := &d.sessions.Cookie
-	k.Name, k.Path, k.HttpOnly, k.SameSite, k.Persist = "chaperone", "/", true, http.SameSiteLaxMode, false
+	// Made by hand: scs.New starts a memory store that nothing ever stops.
+	d.sessions = &scs.SessionManager{
+		IdleTimeout: idleFor, Lifetime: atMost, HashTokenInStore: true, Store: shelf{o.Store, o.Now}, Codec: codec{},
+		Cookie: scs.SessionCookie{Name: "chaperone", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
+	}
 	if d.https() {
-		k.Name, k.Secure = "__Host-chaperone", true
+		d.sessions.Cookie.Name, d.sessions.Cookie.Secure = "__Host-chaperone", true
 	}
 	return d, nil
 }

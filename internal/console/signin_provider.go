@@ -170,7 +170,7 @@ func (d *Door) person(ctx context.Context, code string, back way) (person, error
 	if err := token.Claims(&who.claims); err != nil {
 		return person{}, err
 	}
-	if _, there := who.claims[p.Claim]; !there && found.UserInfoEndpoint() != "" {
+	if _, there := who.claims[p.Claim]; (!there || who.text("name") == "") && found.UserInfoEndpoint() != "" {
 		info, err := found.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
 		if err != nil {
 			return person{}, fmt.Errorf("its user information: %w", err)
