@@ -5,9 +5,11 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -58,6 +60,7 @@ func LoadDir(dir string) ([]Rule, error) {
 	}
 	l.own = true
 	l.readAll(os.DirFS(dir), ".", dir)
+	l.readModulus(dir)
 	return l.finish()
 }
 
@@ -72,6 +75,8 @@ type loader struct {
 	parts  map[string]string
 	off    map[string]bool
 	faults []error
+
+	modulus *Modulus // Vocalink's tables, where the organisation has them
 }
 
 func newLoader() *loader {
@@ -98,6 +103,31 @@ func (l *loader) readAll(fsys fs.FS, dir, shown string) {
 		}
 		l.read(path.Join(shown, name), data)
 	}
+}
+
+// readModulus takes in Vocalink's tables, where the organisation has them.
+func (l *loader) readModulus(dir string) {
+	weights, err := os.ReadFile(filepath.Join(dir, "valacdos.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		l.faults = append(l.faults, err)
+		return
+	}
+	var subs io.Reader
+	switch data, err := os.ReadFile(filepath.Join(dir, "scsubtab.txt")); {
+	case err == nil:
+		subs = bytes.NewReader(data)
+	case !errors.Is(err, fs.ErrNotExist):
+		l.faults = append(l.faults, err)
+	}
+	m, faults := ReadModulus(bytes.NewReader(weights), subs)
+	for _, f := range faults {
+		f.File = path.Join(dir, f.File)
+		l.faults = append(l.faults, f)
+	}
+	l.modulus = m
 }
 
 // read takes one file in. A file that is not YAML at all gives one fault; the
@@ -185,6 +215,9 @@ func (l *loader) finish() ([]Rule, error) {
 			continue
 		}
 		l.expand(&r)
+		if r.Validate == "bank-pair" && l.modulus != nil {
+			r.Own = l.modulus.Check
+		}
 		for _, reason := range Check(r) {
 			l.fault(r.File, r.Line, r.ID, "%s", reason)
 		}

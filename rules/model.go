@@ -36,9 +36,22 @@ type Rule struct {
 	Source   string   `yaml:"source"`             // where the form is laid down
 	Guidance string   `yaml:"guidance,omitempty"` // for people: why it matters, what to do instead
 
+	// Own is the organisation's own form of the check that Validate names,
+	// where its directory brings the table for one.
+	Own func(value string) bool `yaml:"-"`
+
 	// Where the rule was read, for messages about it.
 	File string `yaml:"-"`
 	Line int    `yaml:"-"`
+}
+
+// Validator gives the rule's check, and none where it names none.
+func (r Rule) Validator() Validator {
+	v := Validators()[r.Validate]
+	if r.Own != nil {
+		v.Check = r.Own
+	}
+	return v
 }
 
 // Context says how the surroundings of a value change its confidence.

@@ -26,6 +26,7 @@ func Validators() map[string]Validator {
 		"pnc":             {"its check letter fits", pnc, nil},
 		"osgrid":          {"its square exists", osgrid, nil},
 		"phone":           {"it is a number that a subscriber can have", phone, nil},
+		"bank-pair":       {"a sort code and an account number stand together", bankPair, nil},
 		"card":            {"its check digit and issuer fit", card, nil},
 		"iban":            {"its country, length and check digits fit", iban, nil},
 		"mrz":             {"its check digits fit", mrz, nil},

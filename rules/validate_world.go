@@ -52,6 +52,13 @@ func luhn(d []byte) bool {
 	return sum%10 == 0
 }
 
+// bankPair: six digits of a sort code and six to ten of an account. Whether
+// the two can exist together is asked of Vocalink's table, where there is one.
+func bankPair(v string) bool {
+	d := digits(v, make([]byte, 0, 20))
+	return len(d) >= 12 && len(d) <= 16 && !allSame(d)
+}
+
 // issuer checks the first digits and the length against the issuers' ranges.
 func issuer(d []byte) bool {
 	n := len(d)

@@ -149,7 +149,7 @@ func fault(r rules.Rule, format string, args ...any) error {
 }
 
 func compile(r rules.Rule) compiled {
-	c := compiled{Rule: r, check: rules.Validators()[r.Validate]}
+	c := compiled{Rule: r, check: r.Validator()}
 	c.words = newWordSet(r.Context.Words)
 	c.also = newWordSet(r.Context.Also)
 	c.against = newWordSet(r.Context.Against)
