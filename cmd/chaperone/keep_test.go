@@ -347,7 +347,7 @@ func inTheMiddle(k *keep, desk *tab) {
 	officer.send("form .btn.go")
 	placed := time.Now()
 	officer.shows(".status", "In force")
-	slips := officer.text(".say.serious")
+	slips := read[string](officer, "document.querySelector('.say.serious')?.textContent ?? ''")
 	gone := k.deleted("pumps-and-plant")
 	if len(gone) >= many {
 		k.t.Fatal("the hold came too late to prove anything")
@@ -531,6 +531,9 @@ func proved(k *keep, desk *tab) {
 	k.must(err)
 	if bytes.Contains(b, []byte("Nasreen")) || bytes.Contains(b, []byte("slipway")) {
 		k.t.Error("the log has a name or a text in it")
+	}
+	if n := bytes.Count(b, []byte(`"act":"clock","object":"setting"`)) - bytes.Count(b, []byte(`"after":"moved:`)); n != 1 {
+		k.t.Errorf("the clock was confirmed once, and the log has it %d times", n)
 	}
 	k.must(os.WriteFile(log, bytes.Replace(b, []byte(`"act":"hold"`), []byte(`"act":"undo"`), 1), 0o600))
 	if out, err := verify(log); err == nil {

@@ -89,37 +89,66 @@ func (e entryView) Says() string {
 	case audit.OfLog:
 		return "Took the log away for checking"
 	case audit.OfSetting:
-		if by, moved := strings.CutPrefix(e.After, "moved:"); moved {
-			return "Moved the clock by " + by + ", and said so before"
-		}
-		if e.Act == audit.Clock {
-			return "Confirmed that the clock is right"
-		}
-		if s, ok := strings.CutPrefix(e.Ref, "schedule:"); ok {
-			return "The schedule " + s + " is other than it was in the configuration"
+		if said := e.ofSetting(); said != "" {
+			return said
 		}
 	}
 	return capital(strings.ReplaceAll(string(e.Act), "-", " ")) + ", a " + string(e.Object) + ": from " + e.Before + " to " + e.After
 }
 
+// ofSetting says what changed in a setting; nothing where it is of another
+// kind.
+func (e entryView) ofSetting() string {
+	if by, moved := strings.CutPrefix(e.After, "moved:"); moved {
+		return "Moved the clock by " + lasting(by) + ", and said so before"
+	}
+	if e.Act == audit.Clock {
+		return "Confirmed that the clock is right"
+	}
+	if s, ok := strings.CutPrefix(e.Ref, "schedule:"); ok {
+		return "The schedule " + s + " is other than it was in the configuration"
+	}
+	if own, ok := strings.CutPrefix(e.Ref, "own:"); ok && e.Act == audit.Erase {
+		return "Erased the bot’s own data at the end of their time: " + own
+	}
+	return ""
+}
+
+// lasting says a length of time as people do.
+func lasting(s string) string {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return s
+	case d%(24*time.Hour) == 0:
+		return counted(int(d/(24*time.Hour)), "day", "days")
+	case d%time.Hour == 0:
+		return counted(int(d/time.Hour), "hour", "hours")
+	}
+	return d.String()
+}
+
 func (e entryView) ofMessage() string {
-	what := map[audit.Act]string{audit.Destroy: "delete", audit.Transfer: "transfer"}[e.Act]
-	if what == "" {
-		what = string(e.Act)
+	do, did := string(e.Act), string(e.Act)+" of"
+	switch e.Act {
+	case audit.Destroy:
+		do, did = "delete", "Deleted"
+	case audit.Transfer:
+		do, did = "transfer", "Transferred"
 	}
 	switch e.After {
 	case "fenced":
-		return "Is about to " + what + " a message, with no hold in the way"
+		return "About to " + do + " a message: no hold covers it"
 	case "done":
-		return "A message: " + what + " done"
+		return did + " a message"
 	case "held":
-		return "A message stayed, because of a hold"
+		return "A message stayed, because a hold covers it"
 	case "unknown":
-		return "A message: nobody knows whether it was gone after the " + what
+		return "Nobody knows whether a message is gone that was to be " + strings.ToLower(did)
 	case "gone":
 		return "A message was gone already"
 	}
-	return "A message: " + what + " ended as " + e.After
+	return "Did not " + do + " a message: " + e.After
 }
 
 func (e entryView) ofRun() string {
@@ -134,14 +163,17 @@ func (e entryView) ofRun() string {
 	if strings.HasPrefix(e.After, "certificate:") {
 		return "A run ended, with its certificate"
 	}
-	if e.After == "underway" {
+	switch e.After {
+	case "underway":
 		return "A run began"
+	case "finished":
+		return "A run ended: there was nothing to do"
 	}
 	return "A run: from " + e.Before + " to " + e.After
 }
 
 // pageOfLog is how many entries one page shows.
-const pageOfLog = 50
+const pageOfLog = 25
 
 type proofPage struct {
 	logView

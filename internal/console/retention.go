@@ -256,8 +256,10 @@ func (c *Console) showSchedule(w http.ResponseWriter, r *http.Request, status in
 		return
 	}
 	for _, s := range all {
-		if s.ID == l.Schedule.ID {
-			l.Schedule.Runs = s.Runs
+		for _, run := range s.Runs {
+			if s.ID == l.Schedule.ID && run.State != retention.MadeGood && len(l.Schedule.Runs) < 15 {
+				l.Schedule.Runs = append(l.Schedule.Runs, run)
+			}
 		}
 	}
 	c.page(w, r, status, "schedule.html", l.Schedule.Name(), planPage{
