@@ -25,6 +25,7 @@ lint: ## formatting and vet
 bench: build ## figures, side by side in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/chaperone
 	$(GO) test -run '^$$' -bench . -timeout 60m ./internal/detect ./internal/engine ./internal/exports
+	$(GO) test -run '^$$' -bench 'Scan|Report' -benchtime 1x -timeout 60m ./internal/cli
 
 quality: ## how well the rules find, by category
 	$(GO) test -run TestQuality -count=1 -v ./internal/detect

@@ -245,7 +245,10 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 
 // split cuts the input into pieces and gathers each message's context.
 func split(messages iter.Seq2[exports.Message, error], send func(*piece) bool) {
-	fresh := func() *piece { return &piece{done: make(chan struct{})} }
+	fresh := func() *piece {
+		return &piece{messages: make([]exports.Message, 0, pieceMessages), before: make([][]string, 0, pieceMessages), errs: make([]error, 0, pieceMessages),
+			done: make(chan struct{})}
+	}
 	p, said := fresh(), recent{}
 	for m, err := range messages {
 		p.errs = append(p.errs, err)
@@ -325,7 +328,14 @@ func (s *scan) trouble(err error) {
 
 // recent holds what each sender said in a chat in the ten minutes before a
 // message.
-type recent map[[2]string][]exports.Message
+type recent map[[2]string]*talk
+
+// talk is what one sender said last in one chat, the oldest first.
+type talk struct {
+	said [recentMost]string
+	at   [recentMost]time.Time
+	n    int
+}
 
 const (
 	recentWindow  = 10 * time.Minute
@@ -340,18 +350,32 @@ func (r recent) add(m exports.Message, err error) []string {
 		return nil
 	}
 	who := [2]string{m.Chat, m.Sender}
-	said := slices.DeleteFunc(r[who], func(e exports.Message) bool { return m.At.Sub(e.At).Abs() > recentWindow })
-	var before []string
-	for _, e := range said {
-		before = append(before, e.Text)
+	t := r[who]
+	if t == nil {
+		if len(r) > recentSenders {
+			clear(r)
+		}
+		t = &talk{}
+		r[who] = t
 	}
-	if len(r) > recentSenders {
-		clear(r)
+	kept := 0
+	for i := range t.n {
+		if m.At.Sub(t.at[i]).Abs() <= recentWindow {
+			t.said[kept], t.at[kept] = t.said[i], t.at[i]
+			kept++
+		}
 	}
+	t.n = kept
+	before := slices.Clone(t.said[:kept])
 	if len(m.Text) <= recentText && m.Text != "" {
-		said = append(said, exports.Message{At: m.At, Text: m.Text})
+		if t.n == recentMost {
+			copy(t.said[:], t.said[1:])
+			copy(t.at[:], t.at[1:])
+			t.n--
+		}
+		t.said[t.n], t.at[t.n] = m.Text, m.At
+		t.n++
 	}
-	r[who] = said[max(0, len(said)-recentMost):]
 	return before
 }
 

@@ -16,13 +16,12 @@ type people struct {
 	show    bool
 	numbers map[string]int
 	direct  map[string]int // chats that carry the name of a person
-	titles  map[string]bool
 }
 
 const maxPeople = 100_000
 
 func newPeople(show bool) *people {
-	return &people{show: show, numbers: map[string]int{}, direct: map[string]int{}, titles: map[string]bool{}}
+	return &people{show: show, numbers: map[string]int{}, direct: map[string]int{}}
 }
 
 // meet notes the people of a message. A chat that is called like one of its
@@ -31,9 +30,6 @@ func (p *people) meet(m exports.Message) {
 	p.add(m.Sender)
 	for _, w := range m.Who {
 		p.add(w)
-	}
-	if m.Chat != "" && !p.titles[m.Chat] && len(p.titles) < maxPeople {
-		p.titles[m.Chat] = true
 	}
 	if (m.Private || m.Chat == m.Sender && m.Kind == exports.Said) && m.Chat != "" && p.direct[m.Chat] == 0 && len(p.direct) < maxPeople {
 		p.direct[m.Chat] = len(p.direct) + 1

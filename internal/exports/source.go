@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
@@ -45,7 +45,7 @@ func decoded(r io.Reader, size int64) *bufio.Reader {
 	return b
 }
 
-func (s *source) place() string { return fmt.Sprintf("%s:%d", s.name, s.line) }
+func (s *source) place() string { return s.name + ":" + strconv.Itoa(s.line) }
 
 var errLong = errors.New("the line is longer than 4 MiB and was not read")
 

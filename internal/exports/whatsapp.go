@@ -26,7 +26,7 @@ import (
 func (s *source) whatsapp(out *sink) {
 	h := s.habits()
 	order, told := h.order()
-	w := whatsappReader{s: s, out: out, order: order, brackets: 2*h.brackets > h.heads}
+	w := whatsappReader{s: s, out: out, order: order, brackets: 2*h.brackets > h.heads, people: map[string]string{}}
 	if !told && !h.sameAnyway() {
 		out.gap(s.name, "no date tells day and month apart for certain: they are read "+order.words())
 	}
@@ -80,8 +80,9 @@ type whatsappReader struct {
 	brackets bool
 	open     bool
 	now      Message
-	first    string          // of the message's lines
-	text     strings.Builder // all of them, once there is a second
+	first    string            // of the message's lines
+	text     strings.Builder   // all of them, once there is a second
+	people   map[string]string // what they are called, or nothing, by what stands before the colon
 	omitted  int
 }
 
@@ -108,13 +109,29 @@ func (w *whatsappReader) take(line string) {
 			sender, text, spoken = strings.TrimSuffix(rest, ":"), "", true
 		}
 	}
-	if !spoken || utf8.RuneCountInString(sender) > 200 || phraseKind(sender) != "" {
+	if !spoken || !w.person(sender) {
 		w.now.Kind = System
 		w.first = rest
 		return
 	}
-	w.now.Sender = strings.Trim(sender, marks+spaces+"~")
+	w.now.Sender = w.people[sender]
 	w.first = text
+}
+
+// person reports whether what stands before a colon is what somebody is called,
+// and not the platform speaking; people are few, and looked at once.
+func (w *whatsappReader) person(sender string) bool {
+	name, known := w.people[sender]
+	if !known {
+		if utf8.RuneCountInString(sender) <= 200 && phraseKind(sender) == "" {
+			name = strings.Trim(sender, marks+spaces+"~")
+		}
+		if len(w.people) > 10_000 {
+			clear(w.people)
+		}
+		w.people[sender] = name
+	}
+	return name != ""
 }
 
 func (w *whatsappReader) begin(at time.Time) {

@@ -28,7 +28,10 @@ func parseHead(line string) (stamp, string, bool) {
 	if line == "" || line[0] < '0' && line[0] != ' ' || line[0] > '9' && line[0] < 0x80 && line[0] != '[' {
 		return t, "", false
 	}
-	p := lineParser{s: strings.TrimLeft(line, marks)}
+	p := lineParser{s: line}
+	if line[0] >= utf8.RuneSelf {
+		p.s = strings.TrimLeft(line, marks)
+	}
 	t.bracket = p.take("[")
 	if !p.date(&t) || !p.between() || !p.clock(&t) {
 		return t, "", false
@@ -75,7 +78,12 @@ func (p *lineParser) one(of string) (string, bool) {
 	return c, true
 }
 
-func (p *lineParser) skip(set string) { p.s = strings.TrimLeft(p.s, set) }
+// skip passes over spaces and marks; most often there are none.
+func (p *lineParser) skip(set string) {
+	if p.s != "" && (p.s[0] == ' ' || p.s[0] >= utf8.RuneSelf) {
+		p.s = strings.TrimLeft(p.s, set)
+	}
+}
 
 // number reads a number in European, Arabic, Persian or Devanagari digits.
 func (p *lineParser) number(most int) (n, width int) {

@@ -1,6 +1,9 @@
 package exports
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // The words that WhatsApp puts in place of what it leaves out. They follow the
 // language of the phone; those known here are English, Welsh and the commonest
@@ -78,11 +81,20 @@ func ordinary(text string) bool {
 		return false
 	}
 	first, _, _ := strings.Cut(text, "\n")
-	if len(first) > 300 {
+	first = strings.TrimRight(first, " ")
+	if first == "" {
+		return text == first
+	}
+	switch last := first[len(first)-1]; {
+	case last == '>' || last == ')' || last == 'd' && strings.HasSuffix(first, "omitted") || last >= utf8.RuneSelf:
+		return false
+	case first[0] == ' ' || first[0] >= utf8.RuneSelf:
+		return false
+	case len(first) > 200:
 		return true
 	}
-	for _, sign := range []string{"(", "<", "omitted", "delete", "null", "dilëwyd", "ddileu", "elimin", "gelöscht", "apagada", "supprimé", "usunięta"} {
-		if strings.Contains(first, sign) {
+	for _, d := range deletedLines {
+		if first[0]|0x20 == d[0] && len(first) > 3 && strings.EqualFold(first[1:4], d[1:4]) {
 			return false
 		}
 	}
