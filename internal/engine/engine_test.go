@@ -14,6 +14,7 @@ import (
 	"chaperone/bots"
 	"chaperone/config"
 	"chaperone/internal/chat"
+	"chaperone/internal/clock"
 	"chaperone/internal/detect"
 	"chaperone/internal/engine"
 	"chaperone/internal/policy"
@@ -21,6 +22,7 @@ import (
 	"chaperone/internal/record/folder"
 	"chaperone/internal/retention"
 	"chaperone/internal/store"
+	"chaperone/internal/store/storetest"
 	"chaperone/rules"
 )
 
@@ -116,7 +118,7 @@ var builtin = sync.OnceValues(func() (*detect.Set, error) {
 func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Schedule, change ...func(*engine.Options)) *house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
-	st, err := store.Open(t.Context(), dir, dir+".key")
+	st, err := store.OpenOn(t.Context(), dir, dir+".key", storetest.Database(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +170,13 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-ended; st.Close() })
+	for _, s := range schedules { // the dates of its runs are counted from when it is first looked at
+		for last := (clock.Date{}); last.IsZero(); time.Sleep(time.Millisecond) {
+			if last, err = st.LastRun(t.Context(), s.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return h
 }
 

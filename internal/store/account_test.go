@@ -16,13 +16,7 @@ var eight = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 func accountStore(t *testing.T) *Store {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
-	s, err := Open(t.Context(), dir, dir+".key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return open(t, filepath.Join(t.TempDir(), "data"))
 }
 
 func key(n string) access.Passkey { return access.Passkey{ID: []byte(n), Body: []byte("{}")} }

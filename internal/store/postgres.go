@@ -258,6 +258,10 @@ func (s session) CheckNamedValue(v *driver.NamedValue) error {
 	switch x := v.Value.(type) {
 	case bool:
 		v.Value = truth(x)
+	case []byte:
+		if x == nil { // which SQLite's driver takes for an empty one too
+			v.Value = []byte{}
+		}
 	case string:
 		if !utf8.ValidString(x) || strings.Contains(x, "\x00") {
 			v.Value = chat.Escape(x)

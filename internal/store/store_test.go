@@ -26,22 +26,15 @@ var (
 	noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 )
 
-// openOn opens a store in a folder of its own, with its rows in the database, and
-// closes it with the test.
-func openOn(t *testing.T, dir, database string) *Store {
+// open opens a store in a folder of its own and closes it with the test.
+func open(t *testing.T, dir string) *Store {
 	t.Helper()
-	s, err := OpenOn(t.Context(), dir, dir+".key", database)
+	s, err := OpenOn(t.Context(), dir, dir+".key", storetest.Database(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
-}
-
-// open opens a store with its rows in a file of its own.
-func open(t *testing.T, dir string) *Store {
-	t.Helper()
-	return openOn(t, dir, "")
 }
 
 func posted(key, text string) chat.Event {
@@ -62,12 +55,8 @@ func texts(t *testing.T, s *Store) []string {
 }
 
 func TestReceivedEventsSurviveAReopening(t *testing.T) {
-	storetest.Each(t, testReceivedEventsSurviveAReopening)
-}
-
-func testReceivedEventsSurviveAReopening(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := openOn(t, dir, database)
+	s := open(t, dir)
 	want := posted("m1", "the hall opens at 02:30")
 	if err := s.Receive(t.Context(), noon, []chat.Event{want, posted("m2", ""), want}); err != nil {
 		t.Fatal(err)
@@ -75,7 +64,7 @@ func testReceivedEventsSurviveAReopening(t *testing.T, database string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	load, err := openOn(t, dir, database).Take(t.Context(), room, 100)
+	load, err := open(t, dir).Take(t.Context(), room, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,10 +76,8 @@ func testReceivedEventsSurviveAReopening(t *testing.T, database string) {
 	}
 }
 
-func TestANewChatGetsItsNoticeFirst(t *testing.T) { storetest.Each(t, testANewChatGetsItsNoticeFirst) }
-
-func testANewChatGetsItsNoticeFirst(t *testing.T, database string) {
-	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
+func TestANewChatGetsItsNoticeFirst(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
 	for i := range 3 {
 		if err := s.Receive(t.Context(), noon, []chat.Event{posted(fmt.Sprint(i), "x")}); err != nil {
 			t.Fatal(err)
@@ -180,8 +167,12 @@ func TestFoldersThatAreRefusedAreToldApart(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := made(t)
+			database := storetest.Database(t, dir)
+			if database != "" && strings.HasPrefix(c.name, "database ") {
+				t.Skip("the database is not in the folder")
+			}
 			c.spoil(t, dir)
-			s, err := Open(t.Context(), dir, dir+".key")
+			s, err := OpenOn(t.Context(), dir, dir+".key", database)
 			if !errors.Is(err, c.want) {
 				if err == nil {
 					s.Close()
@@ -202,7 +193,7 @@ func TestFoldersThatAreRefusedAreToldApart(t *testing.T) {
 	t.Run("in use", func(t *testing.T) {
 		dir := made(t)
 		open(t, dir)
-		if _, err := Open(t.Context(), dir, dir+".key"); !errors.Is(err, ErrInUse) {
+		if _, err := OpenOn(t.Context(), dir, dir+".key", storetest.Database(t, dir)); !errors.Is(err, ErrInUse) {
 			t.Fatalf("got %v, want %v", err, ErrInUse)
 		}
 	})
@@ -222,12 +213,8 @@ func TestAnInterruptedMakingBeginsAgain(t *testing.T) {
 }
 
 func TestTextsAreErasedWithTheirKeys(t *testing.T) {
-	storetest.Each(t, testTextsAreErasedWithTheirKeys)
-}
-
-func testTextsAreErasedWithTheirKeys(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := openOn(t, dir, database)
+	s := open(t, dir)
 	if err := s.Receive(t.Context(), noon, []chat.Event{posted("m1", "first"), posted("m2", "second")}); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +252,7 @@ func testTextsAreErasedWithTheirKeys(t *testing.T, database string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := survivors(t, openOn(t, dir, database)); len(got) != 0 {
+	if got := survivors(t, open(t, dir)); len(got) != 0 {
 		t.Fatalf("%d keys survive in the file, want none", len(got))
 	}
 }
@@ -290,11 +277,7 @@ func settle(t *testing.T, s *Store, in engine.Settlement) {
 }
 
 func TestAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T) {
-	storetest.Each(t, testAPromptKeepsItsTextsUntilTheRecordIsFiled)
-}
-
-func testAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T, database string) {
-	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
+	s := open(t, filepath.Join(t.TempDir(), "data"))
 	ev := posted("m1", "decision: close the bridge")
 	if err := s.Receive(t.Context(), noon, []chat.Event{ev}); err != nil {
 		t.Fatal(err)
@@ -341,11 +324,7 @@ func testAPromptKeepsItsTextsUntilTheRecordIsFiled(t *testing.T, database string
 }
 
 func TestOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T) {
-	storetest.Each(t, testOneFailingRequestDoesNotUndoItsNeighbours)
-}
-
-func testOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T, database string) {
-	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
+	s := open(t, filepath.Join(t.TempDir(), "data"))
 	boom := errors.New("boom")
 	results := make(chan error, 40)
 	for i := range 40 {
@@ -377,12 +356,8 @@ func testOneFailingRequestDoesNotUndoItsNeighbours(t *testing.T, database string
 }
 
 func TestManyKeysAreTakenWithoutLosingOne(t *testing.T) {
-	storetest.Each(t, testManyKeysAreTakenWithoutLosingOne)
-}
-
-func testManyKeysAreTakenWithoutLosingOne(t *testing.T, database string) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s := openOn(t, dir, database)
+	s := open(t, dir)
 	const chats = 3 * spare
 	for i := range chats {
 		ev := posted("k", fmt.Sprint("text ", i))
@@ -397,7 +372,7 @@ func testManyKeysAreTakenWithoutLosingOne(t *testing.T, database string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = openOn(t, dir, database)
+	s = open(t, dir)
 	for i := range chats {
 		load, err := s.Take(t.Context(), chat.ID{Account: "practice", Local: fmt.Sprint("chat-", i)}, 1)
 		if err != nil || load.Events[0].Event.Text != fmt.Sprint("text ", i) {
@@ -407,11 +382,7 @@ func testManyKeysAreTakenWithoutLosingOne(t *testing.T, database string) {
 }
 
 func TestEndedPromptsAreForgottenAfterNinetyDays(t *testing.T) {
-	storetest.Each(t, testEndedPromptsAreForgottenAfterNinetyDays)
-}
-
-func testEndedPromptsAreForgottenAfterNinetyDays(t *testing.T, database string) {
-	s := openOn(t, filepath.Join(t.TempDir(), "data"), database)
+	s := open(t, filepath.Join(t.TempDir(), "data"))
 	p := prompt.New("20261123-PPPPPPPPPP", noon, room, "Flood North", chat.Team, "sam", "Sam")
 	p.Flag(noon, prompt.Item{Message: "m1", At: noon, Kind: "personal", Outcome: policy.MustNot, Duties: []policy.Duty{policy.Ask, policy.Remove}})
 	p.Gone(noon, "m1")

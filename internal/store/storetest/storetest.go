@@ -1,7 +1,13 @@
-// Package storetest runs a test on both databases: always on SQLite, and on
-// PostgreSQL where there is one. CHAPERONE_POSTGRES names a server whose user
-// may make databases; without it one is started from the programs that the
-// system's package brings, in a folder of its own, for as long as the tests run.
+// Package storetest lets the tests of a package run on both databases: on
+// SQLite as they stand, and once more on PostgreSQL, where there is one.
+// A package takes part with two lines: its stores are opened on Database, and
+//
+//	func TestOnPostgreSQL(t *testing.T) { storetest.OnPostgreSQL(t) }
+//
+// CHAPERONE_POSTGRES names a server whose user may make databases; without it
+// one is started from the programs that the system's package brings, in a
+// folder of its own, for as long as the tests run. To run one test there:
+// CHAPERONE_ROWS=postgresql go test -run TestName.
 //
 // It is for tests only, and must not know the store: the store's own tests use
 // it.
@@ -10,6 +16,8 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +26,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,19 +34,62 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Each runs a test on SQLite, where database is empty, and on a PostgreSQL
-// database of its own, where it is the address.
-func Each(t *testing.T, run func(t *testing.T, database string)) {
+// rows says which database the tests of this process run on; empty is SQLite.
+const rows = "CHAPERONE_ROWS"
+
+// Database gives the address of the database that belongs to a data folder,
+// which is made when it is first asked for and goes with the test. It is empty
+// where the rows live in the folder.
+func Database(t testing.TB, dir string) string {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { run(t, "") })
-	t.Run("postgresql", func(t *testing.T) { run(t, Postgres(t)) })
+	if os.Getenv(rows) != "postgresql" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return named(t, "chaperone_test_"+hex.EncodeToString(sum[:12]))
+}
+
+// OnPostgreSQL runs all other tests of the package on PostgreSQL, each as a
+// subtest.
+func OnPostgreSQL(t *testing.T) {
+	if os.Getenv(rows) != "" {
+		t.Skip("skipped: the tests are running there")
+	}
+	address := address(t)
+	c := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.skip", "^"+t.Name()+"$")
+	if end, ok := t.Deadline(); ok {
+		c.Args = append(c.Args, "-test.timeout", (time.Until(end) * 9 / 10).String()) // and so it says where it stands
+	}
+	c.Env = append(os.Environ(), rows+"=postgresql", "CHAPERONE_POSTGRES="+address)
+	out, err := c.CombinedOutput()
+	ended := regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`).FindAllSubmatch(out, -1)
+	for _, e := range ended {
+		t.Run(string(e[2]), func(t *testing.T) {
+			switch string(e[1]) {
+			case "FAIL":
+				t.Fail()
+			case "SKIP":
+				t.SkipNow()
+			}
+		})
+	}
+	if err != nil || len(ended) == 0 {
+		t.Errorf("on PostgreSQL (%v):\n%s", err, out)
+	}
 }
 
 // Postgres gives the address of an empty PostgreSQL database, which goes with
 // the test. Without a server the test is skipped.
 func Postgres(t testing.TB) string {
+	t.Helper()
+	return named(t, "chaperone_test_"+strings.ToLower(rand.Text()))
+}
+
+// address is where the server is. Without one the test is skipped.
+func address(t testing.TB) string {
 	t.Helper()
 	base, err := server()
 	if errors.Is(err, errNone) {
@@ -45,14 +97,28 @@ func Postgres(t testing.TB) string {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	name := "chaperone_test_" + strings.ToLower(rand.Text())
-	Exec(t, base, "CREATE DATABASE "+name)
-	t.Cleanup(func() { Exec(t, base, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return base
+}
+
+// named gives the address of one database, made where it is not there yet. It
+// is a schema: making a database takes seconds on a busy machine.
+func named(t testing.TB, name string) string {
+	t.Helper()
+	base := address(t)
+	var pg *pgconn.PgError
+	switch err := run(t, base, "CREATE SCHEMA "+name); {
+	case err == nil:
+		t.Cleanup(func() { Exec(t, base, "DROP SCHEMA "+name+" CASCADE") })
+	case !errors.As(err, &pg) || pg.Code != "42P06": // not because it is there
+		t.Fatal(err)
+	}
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
 	return u.String()
 }
 
@@ -62,16 +128,20 @@ const Guarded = "guarded"
 // Exec runs a statement as an administrator would, beside any store.
 func Exec(t testing.TB, address, statement string) {
 	t.Helper()
+	if err := run(t, address, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func run(t testing.TB, address, statement string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	c, err := pgx.Connect(ctx, address)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer c.Close(ctx)
-	if _, err := c.Exec(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
+	_, err = c.Exec(ctx, statement)
+	return errors.Join(err, c.Close(ctx))
 }
 
 // errNone means that there is no PostgreSQL on this machine.

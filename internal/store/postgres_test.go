@@ -1,0 +1,9 @@
+package store
+
+import (
+	"testing"
+
+	"chaperone/internal/store/storetest"
+)
+
+func TestOnPostgreSQL(t *testing.T) { storetest.OnPostgreSQL(t) }
