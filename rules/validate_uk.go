@@ -1,6 +1,10 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
 
 // nino: two letters that are issued, six digits, suffix A to D (HMRC NIM39110).
 func nino(v string) bool {
@@ -231,7 +235,7 @@ func phone(v string) bool {
 		d = d[1:]
 	}
 	if international && !(len(d) > 2 && d[0] == 4 && d[1] == 4) {
-		return len(d) >= 8 && len(d) <= 15 && !allSame(d)
+		return len(d) >= 8 && len(d) <= 18 && !allSame(d) && abroad(v)
 	}
 	if international {
 		d = d[2:]
@@ -242,6 +246,19 @@ func phone(v string) bool {
 		return false
 	}
 	return len(d) >= 9 && len(d) <= 10 && !allSame(d) && !ascending(d) && subscriber(d)
+}
+
+// abroad asks libphonenumber whether a country has such numbers. It is dear,
+// so only what has the form of an international number comes here; British
+// numbers never do: the library refuses the ranges kept for drama, and takes
+// any ten digits for one.
+func abroad(v string) bool {
+	v = strings.TrimSpace(v)
+	if rest, ok := strings.CutPrefix(v, "00"); ok {
+		v = "+" + rest
+	}
+	n, err := phonenumbers.Parse(v, "ZZ")
+	return err == nil && phonenumbers.IsPossibleNumber(n)
 }
 
 // ascending says whether digits only count up, as in an example.
