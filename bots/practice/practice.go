@@ -169,6 +169,9 @@ func (p *Platform) Close() error {
 // Now is the demo's clock: real time and the declared moves.
 func (p *Platform) Now() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) }
 
+// Moved is how far the demo's clock was moved in all.
+func (p *Platform) Moved() time.Duration { return time.Duration(p.offset.Load()) }
+
 // Why a request of a person is refused.
 var (
 	errUnknown   = errors.New("there is no such room, member, message or prompt")

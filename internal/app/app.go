@@ -51,6 +51,7 @@ type Config struct {
 	Schedules    []retention.Schedule       // how long messages stay in chats
 	Own          retention.OwnPeriods       // how long the product's own data stay; none: DefaultOwn
 	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
+	Directory    *Directory                 // where people come from; nil: nobody is known to leave
 	Practice     bool                       // the practice platform is there
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
@@ -136,9 +137,13 @@ func open(ctx context.Context, c Config) (*App, error) {
 		a.now = a.practice.Now
 		accounts = append(accounts, a.practice)
 	}
+	people, err := a.directory()
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
-		Schedules: c.Schedules, Own: c.Own, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Schedules: c.Schedules, Own: c.Own, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
 }

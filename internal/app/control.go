@@ -58,6 +58,7 @@ func (a *App) calls() control.Table {
 	}
 	a.chatCalls(t)
 	a.retentionCalls(t)
+	a.leaverCalls(t)
 	a.signInCalls(t)
 	a.lookCalls(t)
 	return t
@@ -125,6 +126,7 @@ type Placed struct {
 	Done    []string `json:"done,omitempty"`    // messages destroyed while it was being placed
 	Unknown []string `json:"unknown,omitempty"` // messages that may have been destroyed: a person looks
 	Warning string   `json:"warning,omitempty"` // why it is not settled yet
+	People  []string `json:"people,omitempty"`  // which accounts are known to be the people it covers, and that others are not known
 }
 
 // Scope is what a hold covers, as it is asked for: chats and members as
@@ -194,7 +196,7 @@ func (a *App) placed(h hold.Hold, r hold.Report, err error) (Placed, error) {
 	if err != nil && len(r.Open) == 0 {
 		return Placed{}, err
 	}
-	p := Placed{Hold: a.view(h), Settled: r.Settled()}
+	p := Placed{Hold: a.view(h), Settled: r.Settled(), People: a.coveredPeople(h)}
 	if err != nil {
 		p.Warning = err.Error()
 	}

@@ -126,12 +126,15 @@ func (a *App) seed() error {
 	return nil
 }
 
+var demoStaff = []practice.Member{
+	{ID: "sam", Name: "Sam Okafor", Email: "sam.okafor@calderwick.example"},
+	{ID: "priya", Name: "Priya Nair", Email: "priya.nair@calderwick.example"},
+	{ID: "dafydd", Name: "Dafydd Rees", Email: "dafydd.rees@calderwick.example"},
+	{ID: "tom", Name: "Tom Ellery", Email: "tom.ellery@calderwick.example"},
+	{ID: "aisha", Name: "Aisha Khan", Email: "aisha.khan@calderwick.example"},
+}
+
 var demoRooms = []practice.NewRoom{
-	{ID: "rest-centre-team", Name: "Rest Centre Team", Kind: chat.Team, Members: []practice.Member{
-		{ID: "sam", Name: "Sam Okafor"}, {ID: "priya", Name: "Priya Nair"}, {ID: "dafydd", Name: "Dafydd Rees"},
-	}},
-	{ID: "flood-north", Name: "Flood North", Kind: chat.Emergency, Members: []practice.Member{
-		{ID: "sam", Name: "Sam Okafor"}, {ID: "priya", Name: "Priya Nair"}, {ID: "dafydd", Name: "Dafydd Rees"},
-		{ID: "tom", Name: "Tom Ellery"}, {ID: "aisha", Name: "Aisha Khan"},
-	}},
+	{ID: "rest-centre-team", Name: "Rest Centre Team", Kind: chat.Team, Members: demoStaff[:3]},
+	{ID: "flood-north", Name: "Flood North", Kind: chat.Emergency, Members: demoStaff},
 }

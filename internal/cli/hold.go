@@ -83,6 +83,9 @@ func (d *desk) placed(cmd *cobra.Command, p app.Placed) error {
 		} else {
 			cmd.Printf("Hold %s (%s) is stored. %s\n", p.Hold.ID, p.Hold.Matter, p.Warning)
 		}
+		for _, m := range p.People {
+			cmd.Printf("  %s\n", plain(m))
+		}
 		for _, m := range p.Done {
 			cmd.Printf("  Deleted while it was being placed: %s\n", m)
 		}

@@ -1,13 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"chaperone/config"
 	"chaperone/internal/app"
 	"chaperone/internal/chat"
 	"chaperone/internal/console"
+	"chaperone/internal/directory"
+	"chaperone/internal/directory/csv"
 	"chaperone/internal/engine"
 	"chaperone/internal/retention"
 )
@@ -42,12 +48,53 @@ func fromFile(f *config.File) (app.Config, error) {
 	}
 	c.Own = own
 	for _, ch := range f.Chats {
-		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind}
+		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators}
+	}
+	if c.Directory, err = staff(f); err != nil {
+		return c, err
 	}
 	if !c.Practice {
 		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")
 	}
 	return c, nil
+}
+
+// staff reads where people come from; nil where no file is named.
+func staff(f *config.File) (*app.Directory, error) {
+	d := f.Directory
+	if d.File == "" {
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(cmp.Or(d.Zone, f.TimeZone, "Europe/London"))
+	if err != nil {
+		return nil, err
+	}
+	out := &app.Directory{File: d.File, Mapping: mapping(d.Mapping), Rules: directory.DefaultRules(zone), Protected: map[directory.PersonID]string{}}
+	if d.Mapping.Dates != "" && !slices.Contains(csv.Forms(), d.Mapping.Dates) {
+		return nil, fmt.Errorf("directory.mapping.dates %q: choose one of %s", d.Mapping.Dates, strings.Join(csv.Forms(), ", "))
+	}
+	out.Rules.Approve = d.Approve
+	for _, l := range []struct {
+		text string
+		into *time.Duration
+	}{{d.Ahead, &out.Rules.Ahead}, {d.Grace, &out.Rules.Grace}, {d.StaleAfter, &out.Rules.StaleAfter}} {
+		length, ok := config.Length(l.text, *l.into)
+		if !ok {
+			return nil, fmt.Errorf("directory: %q is no length of time", l.text)
+		}
+		*l.into = length
+	}
+	for id, why := range d.Protected {
+		out.Protected[directory.Key(id)] = why
+	}
+	return out, nil
+}
+
+func mapping(m config.Mapping) csv.Mapping {
+	return csv.Mapping{
+		ID: m.ID, Name: m.Name, Phones: m.Phones, Emails: m.Emails, Role: m.Role, Unit: m.Unit, Started: m.Started,
+		Leaves: m.Leaves, Dismissed: m.Dismissed, Dates: m.Dates, Country: m.Country, Separator: m.Separator,
+	}
 }
 
 // signIn reads who may use the console.

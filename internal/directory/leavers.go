@@ -38,6 +38,8 @@ func Leavers(s Situation) Plan {
 	}
 	if p.plan.Memory.First.Equal(s.Directory.At) {
 		p.stop("This is the first directory: it is only learned. Leavers are planned from the next one on.")
+		p.review()
+		p.onlyLearned()
 		return p.plan
 	}
 	p.review()
@@ -461,6 +463,14 @@ func (p *planner) permitted(st Step, ask string) bool {
 	})
 	p.wait(st, time.Time{}, "A person has to look first: %s.", ask)
 	return false
+}
+
+// onlyLearned keeps of a plan what can be shown of it, and nothing that is done.
+func (p *planner) onlyLearned() {
+	p.plan.Notices, p.plan.Withdrawn, p.plan.Questions = nil, nil, nil
+	for _, d := range p.due {
+		p.wait(d.Step, time.Time{}, "The directory is only learned so far.")
+	}
 }
 
 // limit lets the due removals go, or stops all of them that two people have

@@ -149,6 +149,9 @@ func (e *Engine) awaitHold(ctx context.Context, h hold.Hold) (hold.Report, error
 		if err != nil {
 			return hold.Report{}, err
 		}
+		// A hold preserves information, not membership: it neither waits for the
+		// removal of a leaver nor reports it.
+		fences = slices.DeleteFunc(fences, func(f hold.Fence) bool { return ofLeaver(f.ID) })
 		r := hold.Wait(h, fences, e.o.Now())
 		if r.Settled() {
 			return r, nil

@@ -23,10 +23,30 @@ type Outlook struct {
 // Outlook reads the directory and plans what is to be done about leavers now.
 // It changes nothing.
 func (e *Engine) Outlook(ctx context.Context) (Outlook, error) {
-	d := e.o.Directory
-	if d == nil {
+	if e.o.Directory == nil {
 		return Outlook{}, errNoDirectory
 	}
+	return e.outlook(ctx, *e.o.Directory)
+}
+
+// Preview plans as if other people were in the directory, for someone who looks
+// at a list before it is used. It changes nothing.
+func (e *Engine) Preview(ctx context.Context, people []directory.Person, zone *time.Location) (Outlook, error) {
+	d := Directory{Rules: directory.DefaultRules(zone)}
+	if e.o.Directory != nil {
+		d = *e.o.Directory
+	}
+	d.Source = list(people)
+	return e.outlook(ctx, d)
+}
+
+// list is people as a source, made now.
+type list []directory.Person
+
+// People implements directory.Source.
+func (l list) People(context.Context) ([]directory.Person, error) { return l, nil }
+
+func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 	o := Outlook{Now: e.o.Now().UTC()}
 	var err error
 	if o.Roll, err = e.o.Store.Roll(ctx); err != nil {
@@ -103,14 +123,6 @@ func (b Brake) Says() string {
 // Matches says for every member who they are, or why that is not known.
 func (o Outlook) Matches() []directory.Matched {
 	return directory.Matches(o.sit.Directory, o.sit.Members, o.sit.Before)
-}
-
-// Ask plans as if another directory were there, for someone who looks at it
-// before it is used. It changes nothing.
-func (o Outlook) Ask(s directory.Snapshot) Outlook {
-	o.sit.Directory, o.sit.Failed = s, ""
-	o.Plan, o.People = directory.Leavers(o.sit), s.People
-	return o
 }
 
 // name is what the platform shows of the member of a step.
