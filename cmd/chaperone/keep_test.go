@@ -452,9 +452,22 @@ func undone(k *keep, desk *tab) {
 	desk.click(`aside a[href^="/disposals/keep-team/"]`)
 	desk.shows("#undo", "A platform cannot put a deleted message back")
 	desk.look("run-undo")
-	desk.send("#undo .btn")
+	desk.send(`#undo form[action$="/undo"] .btn`)
 	desk.shows("main", "are being posted again")
 	k.open("/practice/rooms/night-shift?you=priya").shows("#messages", "given back: boat 1 is tied up")
+
+	// Undo is given up only with the number, and is gone then.
+	desk.click("#undo summary")
+	desk.fill("#texts", "20")
+	desk.send(`#undo form[action$="/purge"] .btn`)
+	desk.shows("#texts-fault", "This run has 2 sealed texts")
+	desk.look("run-purge")
+	desk.fill("#texts", "2")
+	desk.send(`#undo form[action$="/purge"] .btn`)
+	desk.shows("main", "Nothing brings them back")
+	if n := desk.count("#undo"); n != 0 {
+		k.t.Error("undo is offered after it was given up")
+	}
 }
 
 // jumped: a clock that went back while the program was down stops what
@@ -474,7 +487,7 @@ func jumped(k *keep, desk *tab) {
 	k.must(os.WriteFile(file, rest.Bytes(), 0o600))
 	k.begin()
 	desk.url = k.url
-	for _, path := range []string{"/today", "/holds", "/holds/new", "/disposals", "/disposals/keep-team", "/proof", "/records", "/set-aside", "/unknown"} {
+	for _, path := range []string{"/today", "/holds", "/holds/new", "/disposals", "/disposals/keep-team", "/proof", "/gaps", "/records", "/set-aside", "/unknown"} {
 		desk.open(path)
 		desk.shows("#vouch", "Nothing is destroyed")
 	}
@@ -497,6 +510,9 @@ func jumped(k *keep, desk *tab) {
 	desk.shows("main", "The clock is confirmed")
 	desk.gone("#vouch")
 	sam.shows("#messages", "This message was deleted")
+	desk.open("/gaps")
+	desk.shows("main", "Chaperone was not running")
+	desk.look("gaps")
 }
 
 // proved: the log is taken away in the browser, and checked on a machine that

@@ -40,6 +40,7 @@ type Looked struct {
 	Goes     []ChatCount `json:"goes"`   // what is disposed of, by chat
 	Groups   []Group     `json:"groups"` // what stays, by reason
 	Asked    Asked       `json:"asked"`
+	Undo     int         `json:"undo"`     // texts that are still sealed of what it destroyed
 	Matching int         `json:"matching"` // messages that were asked for
 	Items    []LookedAt  `json:"items"`    // the page of them
 }
@@ -106,6 +107,9 @@ func (a *App) retentionLook(ctx context.Context, in Look) (Looked, error) {
 			return out, err
 		}
 		out.Run, out.Date = &view, in.Date
+		if out.Undo, err = a.store.Undoable(ctx, p.Ref()); err != nil {
+			return out, err
+		}
 	}
 	if out.Schedule.ID == "" { // it left the configuration, and its runs are here still
 		out.Schedule = a.overview(retention.Schedule{ID: in.Schedule, Title: s.Title})

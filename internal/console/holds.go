@@ -266,6 +266,8 @@ func saids(key string) string {
 		return "The run is stopped. What had not begun is not done."
 	case "undone":
 		return "The texts are being posted again, as far as they could be kept."
+	case "purged":
+		return "The sealed texts are erased, but for those that a hold covers. Nothing brings them back."
 	case "begun":
 		return "The run is planned."
 	case "clock":

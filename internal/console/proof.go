@@ -18,6 +18,7 @@ func (c *Console) proofRoutes() []Route {
 		{"POST /proof/export", access.Export, c.export},
 		{"POST /clock/confirm", access.Configure, c.confirmClock},
 		{"GET /unknown", access.See, c.unsure},
+		{"GET /gaps", access.See, c.gaps},
 	}
 }
 
@@ -88,6 +89,15 @@ func (e entryView) Says() string {
 		}
 	case audit.OfLog:
 		return "Took the log away for checking"
+	case audit.OfAccount:
+		switch e.Act {
+		case audit.SignIn:
+			return "Signed in"
+		case audit.Refuse:
+			return "Somebody was not let in: " + strings.ReplaceAll(e.Ref, "-", " ")
+		case audit.Configure:
+			return "Changed who is let in: " + strings.ReplaceAll(e.Ref, "-", " ")
+		}
 	case audit.OfSetting:
 		if said := e.ofSetting(); said != "" {
 			return said
@@ -301,4 +311,42 @@ func (c *Console) confirmClock(w http.ResponseWriter, r *http.Request) {
 		back = "/today"
 	}
 	http.Redirect(w, r, back+"?said=clock", http.StatusSeeOther)
+}
+
+// gapView is a stretch that the bot cannot vouch for.
+type gapView struct {
+	Chat    string     `json:"chat"`
+	Since   *time.Time `json:"since"`
+	Until   *time.Time `json:"until"`
+	Message string     `json:"message"`
+	Later   bool       `json:"delivered_later"`
+	Says    string     `json:"says"`
+}
+
+func (c *Console) gaps(w http.ResponseWriter, r *http.Request) {
+	all, err := ask[[]gapView](c, r, "chat.gaps", nil)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	_, byID, err := c.chats(r)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	p := struct {
+		names
+		List    []gapView
+		Missing int
+		Full    bool
+	}{names: byID, List: all}
+	for _, g := range all {
+		if !g.Later {
+			p.Missing++
+		}
+	}
+	if p.Full = len(p.List) > most; p.Full {
+		p.List = p.List[:most]
+	}
+	c.page(w, r, http.StatusOK, "gaps.html", "Gaps", p)
 }

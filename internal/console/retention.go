@@ -26,6 +26,7 @@ func (c *Console) retentionRoutes() []Route {
 		{"POST /disposals/{schedule}/{date}/approve", access.Dispose, c.approveRun},
 		{"POST /disposals/{schedule}/{date}/stop", access.Stop, c.stopRun},
 		{"POST /disposals/{schedule}/{date}/undo", access.Dispose, c.undoRun},
+		{"POST /disposals/{schedule}/{date}/purge", access.Dispose, c.purgeRun},
 	}
 }
 
@@ -205,6 +206,13 @@ type disposalsPage struct {
 	Recent    []runView
 	Holds     int
 	Next      *scheduleView
+	Own       []ownView
+}
+
+// ownView is how long one kind of the bot's own data is kept.
+type ownView struct {
+	Says   string `json:"says"`
+	Period string `json:"period"`
 }
 
 func (c *Console) disposals(w http.ResponseWriter, r *http.Request) {
@@ -214,7 +222,12 @@ func (c *Console) disposals(w http.ResponseWriter, r *http.Request) {
 		c.broken(w, r, err)
 		return
 	}
-	p := disposalsPage{Schedules: all}
+	own, err := ask[[]ownView](c, r, "retention.own", nil)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	p := disposalsPage{Schedules: all, Own: own}
 	for _, h := range holds {
 		if h.Released == nil {
 			p.Holds++

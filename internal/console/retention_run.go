@@ -50,6 +50,7 @@ type looked struct {
 		Messages int `json:"messages"`
 		Gone     int `json:"gone"`
 	} `json:"asked"`
+	Undo     int          `json:"undo"`
 	Matching int          `json:"matching"`
 	Items    []itemOfPlan `json:"items"`
 }
@@ -231,7 +232,7 @@ func (p runPage) Approved() bool {
 // UndoUntil is until when the run can be undone; zero where it cannot.
 func (p runPage) UndoUntil() time.Time {
 	cert := p.Run.Certificate
-	if cert == nil || p.Run.State == retention.Underway || p.Run.Of(retention.Destroyed) == 0 || !p.Now.Before(cert.UndoUntil) {
+	if cert == nil || p.Run.State == retention.Underway || p.Undo == 0 || !p.Now.Before(cert.UndoUntil) {
 		return time.Time{}
 	}
 	return cert.UndoUntil
@@ -292,9 +293,8 @@ type decision struct {
 
 func (c *Console) approveRun(w http.ResponseWriter, r *http.Request) {
 	f, ok := filled(w, r)
-	typed := strings.NewReplacer(",", "", " ", "", "\u00a0", "", ".", "").Replace(f.Get("count"))
-	n, err := strconv.Atoi(typed)
-	if ok && (err != nil || n < 0) {
+	n := typedNumber(f.Get("count"))
+	if ok && n < 0 {
 		f.need(false, "count", "Write the number of messages that the plan disposes of, in digits.")
 	} else if ok {
 		l, _, found := c.look(w, r, look{Schedule: r.PathValue("schedule")})
@@ -316,6 +316,28 @@ func (c *Console) stopRun(w http.ResponseWriter, r *http.Request) {
 func (c *Console) undoRun(w http.ResponseWriter, r *http.Request) {
 	f, _ := filled(w, r)
 	c.decided(w, r, f, "retention.undo", decision{}, "undone")
+}
+
+// purgeRun gives up undo: what a run keeps sealed is erased at once.
+func (c *Console) purgeRun(w http.ResponseWriter, r *http.Request) {
+	f, ok := filled(w, r)
+	if ok {
+		l, _, found := c.look(w, r, look{Schedule: r.PathValue("schedule")})
+		if !found {
+			return
+		}
+		f.need(typedNumber(f.Get("texts")) == l.Undo, "texts", "This run has "+counted(l.Undo, "sealed text", "sealed texts")+". Write that number to give them up.")
+	}
+	c.decided(w, r, f, "retention.purge", decision{}, "purged")
+}
+
+// typedNumber reads a number as people write it; -1 is none.
+func typedNumber(s string) int {
+	n, err := strconv.Atoi(strings.NewReplacer(",", "", " ", "", "\u00a0", "", ".", "").Replace(s))
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
 }
 
 // certificate is the certificate byte for byte as the audit log has its digest.

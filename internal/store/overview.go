@@ -105,6 +105,13 @@ func (s *Store) Unsure(ctx context.Context, since time.Time, limit int) ([]Unsur
 	return out, rows.Err()
 }
 
+// Undoable counts the texts that are kept sealed of what a run destroyed.
+func (s *Store) Undoable(ctx context.Context, run string) (n int, err error) {
+	from, to := span("undo/dispose/" + run + "/")
+	err = s.queryOne(ctx, "SELECT count(*) FROM sealed WHERE key >= ? AND key < ?", []any{from, to}, &n)
+	return n, err
+}
+
 // Log is the audit log as it stands.
 type Log struct {
 	Size       int64            // entries
