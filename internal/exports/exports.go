@@ -142,6 +142,7 @@ type sink struct {
 	yield   func(Message, error) bool
 	stopped bool
 	n       int                    // messages handed over
+	faults  int                    // what could not be read, or is declared
 	named   int                    // files that they name and that are not there
 	has     func(file string) bool // whether a file is there; nil where nothing can be
 }
@@ -158,6 +159,9 @@ func (k *sink) send(m Message) bool {
 }
 
 func (k *sink) fail(m Message, err error) bool {
+	if err != nil {
+		k.faults++
+	}
 	if !k.stopped && !k.yield(m, err) {
 		k.stopped = true
 	}

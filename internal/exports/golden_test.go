@@ -173,3 +173,35 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// --input overrules what is told from the content: with its own name each
+// layout reads the same, and with any other nothing crashes and nothing that
+// cannot be read so goes by without a word.
+func TestInputOverrules(t *testing.T) {
+	for file, a := range archives(t) {
+		layout := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		if layout == "text" {
+			continue // a folder of several kinds
+		}
+		t.Run(layout, func(t *testing.T) {
+			name := lay(t, a)
+			own := exports.Format(strings.Split(layout, "-")[0])
+			if own == "mail" {
+				own = exports.Format(strings.Split(layout, "-")[1])
+			}
+			for _, as := range exports.Formats {
+				said := told(name, as)
+				switch {
+				case as == own && as == exports.WhatsApp:
+					continue // other files of its folder are left closed then, and said to be
+				case as == own:
+					if diff := cmp.Diff(told(name, exports.Auto), said); diff != "" {
+						t.Errorf("as %s (-by content +overruled):\n%s", as, diff)
+					}
+				case said == "":
+					t.Errorf("as %s: not a word", as)
+				}
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package exports
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"io"
 	"path"
@@ -49,7 +50,7 @@ type slackNames struct{ people, chats map[string]string }
 func (s *source) slack(out *sink) { s.slackFile(out, slackNames{}, s.chat, "", false) }
 
 func (s *source) slackFile(out *sink, names slackNames, chat, prefix string, private bool) {
-	w := s.walk(out)
+	w, strange := s.walk(out), 0
 	w.run(func() error {
 		return elements(w, []string{"messages"}, func(key string) error {
 			if key != "name" && key != "channel_id" {
@@ -62,9 +63,18 @@ func (s *source) slackFile(out *sink, names slackNames, chat, prefix string, pri
 			}
 			return err
 		}, func(m slackMessage) {
+			if m.TS == "" {
+				strange++
+			}
 			s.slackSend(out, m, names, Message{Chat: chat, File: s.name, ID: prefix, Private: private})
 		})
 	})
+	switch {
+	case strange == 1:
+		out.broken(s.name, "1 entry has no time, and is no message")
+	case strange > 1:
+		out.broken(s.name, fmt.Sprintf("%d entries have no time, and are no messages", strange))
+	}
 }
 
 // slackSend hands over a message, what it was before where the export says so,

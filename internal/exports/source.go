@@ -111,14 +111,14 @@ func (s *source) peek(most int) []byte {
 // read reads the stream as what it is, or as what the caller says, and says
 // which files its messages name.
 func (s *source) read(as Format, out *sink) {
-	head, named := s.peek(sniffed), out.named
+	head, named, n, faults := s.peek(sniffed), out.named, out.n, out.faults
 	if len(head) == 0 {
 		s.nothing(out)
 		return
 	}
-	auto := as == Auto
+	auto, looks := as == Auto, sniff(head)
 	if auto {
-		as = sniff(head)
+		as = looks
 	}
 	beside := (as == WhatsApp || as == Telegram || as == Mattermost) && s.has != nil // these name files by their paths
 	if beside {
@@ -126,6 +126,13 @@ func (s *source) read(as Format, out *sink) {
 	}
 	s.readAs(as, auto, head, out)
 	out.has = nil
+	switch {
+	case out.n > n || out.faults > faults || out.stopped:
+	case as != looks && !emptyJSON(head):
+		out.broken(s.name, "nothing in it is a message as "+string(as)+" writes them; leave out --input, and its kind is told from what it holds")
+	default:
+		out.gap(s.name, "it holds no messages")
+	}
 	switch n := out.named - named; {
 	case n > 0 && beside:
 		out.gap(s.name, many(n, "file")+" named that the export does not hold")
@@ -141,6 +148,11 @@ func (s *source) nothing(out *sink) {
 		return
 	}
 	out.gap(s.name, "it is empty")
+}
+
+func emptyJSON(head []byte) bool {
+	all := strings.Join(strings.Fields(string(head[:min(len(head), 100)])), "")
+	return all == "[]" || all == "{}"
 }
 
 func (s *source) readAs(as Format, auto bool, head []byte, out *sink) {
@@ -172,8 +184,7 @@ func (s *source) readAs(as Format, auto bool, head []byte, out *sink) {
 	case unreadable:
 		out.broken(s.name, "it is "+nature(head)+", not a chat or text")
 	default:
-		if all := strings.Join(strings.Fields(string(head[:min(len(head), 100)])), ""); auto && (all == "[]" || all == "{}") {
-			out.gap(s.name, "it is empty")
+		if auto && emptyJSON(head) {
 			return
 		}
 		if auto && looksJSON(head) {

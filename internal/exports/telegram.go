@@ -37,11 +37,15 @@ type telegramMessage struct {
 
 func (s *source) telegram(out *sink) {
 	w := s.walk(out)
-	w.run(func() error { return s.telegramObject(w, out) })
+	beside := false
+	w.run(func() error { return s.telegramObject(w, out, &beside) })
+	if beside {
+		out.gap(s.name, "contacts, sessions and what else is no chat was not looked into")
+	}
 }
 
 // telegramObject reads a chat, or what holds lists of them.
-func (s *source) telegramObject(w *walker, out *sink) error {
+func (s *source) telegramObject(w *walker, out *sink, beside *bool) error {
 	chat, id, kind := "", "", ""
 	return w.object(func(key string) error {
 		switch key {
@@ -61,9 +65,9 @@ func (s *source) telegramObject(w *walker, out *sink) error {
 			id = scalar(raw) + "/"
 			return err
 		case "chats", "left_chats":
-			return s.telegramObject(w, out)
+			return s.telegramObject(w, out, beside)
 		case "list":
-			return w.array(func() error { return s.telegramObject(w, out) })
+			return w.array(func() error { return s.telegramObject(w, out, beside) })
 		case "messages":
 			return w.array(func() error {
 				var m telegramMessage
@@ -79,6 +83,8 @@ func (s *source) telegramObject(w *walker, out *sink) error {
 				}
 				return err
 			})
+		case "contacts", "frequent_contacts", "sessions", "web_sessions", "other_data", "stories", "personal_information":
+			*beside = true
 		}
 		return w.skip()
 	})
