@@ -25,11 +25,12 @@ type automaton struct {
 	stride   uint32 // the length of a row: the number of classes
 	most     int    // states before the memory is dropped and begun anew
 
-	fresh [4][]begin // by the kind of byte before and the class of the next
+	begins [4][]uint16 // by the kind of byte before and the class of the next, which of begun
+	begun  []begun
 
 	mu    sync.Mutex
 	cur   atomic.Pointer[memory]
-	build builder
+	build *builder
 }
 
 // inst is one instruction of a pattern. Its out and arg are places in insts.
@@ -46,10 +47,23 @@ func (in *inst) takes(c byte) bool { return c < 128 && in.set[c>>6]>>(c&63)&1 ==
 // state is a set of instructions, what kind of byte came before, and which
 // patterns end there.
 type state struct {
-	pcs   []uint32
+	begun uint16   // those that wait because a pattern began at the byte before
+	pcs   []uint32 // those that wait besides, in order
 	prev  prevKind
-	ended []uint16 // patterns that end before the byte that led here
-	final []uint16 // patterns that end here when the text does
+	ended []uint16                 // patterns that end before the byte that led here
+	final atomic.Pointer[[]uint16] // patterns that end here when the text does; nil while nobody has asked
+}
+
+// begun is what beginning anew adds at one kind of place: where the patterns
+// go on that begin with a byte of one class after one kind of byte.
+type begun struct {
+	pcs  []uint32
+	has  []uint64 // the same as bits
+	kind prevKind // of the byte that they began with
+}
+
+func (b *begun) holds(pc uint32) bool {
+	return int(pc>>6) < len(b.has) && b.has[pc>>6]>>(pc&63)&1 == 1
 }
 
 // prevKind is what an anchor or word boundary needs to know of the byte before.
@@ -101,10 +115,8 @@ func newAutomaton(progs []*syntax.Prog, floating bool, most int) *automaton {
 		a.add(p, uint16(n))
 	}
 	a.classify()
-	a.build.seen = make([]uint32, len(a.insts))
-	if floating {
-		a.prepareStarts()
-	}
+	a.build = newBuilder(a)
+	a.prepareStarts()
 	a.cur.Store(a.newMemory(min(64, most)))
 	return a
 }
@@ -194,37 +206,6 @@ func (a *automaton) classify() {
 	a.stride = uint32(len(a.example))
 }
 
-// begin is what beginning anew at one place adds: where the patterns go on
-// that begin with a byte of the class, and those that match nothing at all.
-type begin struct{ out []uint32 }
-
-// prepareStarts works out, once, what beginning anew adds at each kind of
-// place, so that making a state need not look at every pattern.
-func (a *automaton) prepareStarts() {
-	b := &a.build
-	for prev := range prevKind(4) {
-		a.fresh[prev] = make([]begin, len(a.example))
-		for class, c := range a.example {
-			a.closure(b, a.starts, flags(prev, kindOf(c)))
-			a.outs(b, c)
-			a.fresh[prev][class].out = slices.Clone(b.out)
-		}
-	}
-}
-
-// outs leaves in b where the waiting instructions go on that take c.
-func (a *automaton) outs(b *builder, c byte) {
-	b.round++
-	b.out = b.out[:0]
-	for _, pc := range b.takes {
-		in := &a.insts[pc]
-		if in.takes(c) && b.seen[in.out] != b.round {
-			b.seen[in.out] = b.round
-			b.out = append(b.out, in.out)
-		}
-	}
-}
-
 // newMemory holds two states to begin with: row 0 stands for "unknown", and
 // the start.
 func (a *automaton) newMemory(room int) *memory {
@@ -253,6 +234,7 @@ func (a *automaton) startRow(prev prevKind) uint32 { return (1 + uint32(prev)) *
 func (a *automaton) intern(m *memory, s *state) uint32 {
 	key := a.build.key[:0]
 	key = append(key, byte(s.prev))
+	key = binary.LittleEndian.AppendUint16(key, s.begun)
 	key = binary.LittleEndian.AppendUint16(key, uint16(len(s.ended)))
 	for _, p := range s.ended {
 		key = binary.LittleEndian.AppendUint16(key, p)
@@ -264,8 +246,7 @@ func (a *automaton) intern(m *memory, s *state) uint32 {
 	if v, ok := m.index[string(key)]; ok {
 		return v
 	}
-	own := &state{pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
-	own.final = a.finalOf(own)
+	own := &state{begun: s.begun, pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
 	v := uint32(m.used) * a.stride
 	if len(own.ended) > 0 || a.dead(own) {
 		v |= noteworthy
@@ -278,22 +259,13 @@ func (a *automaton) intern(m *memory, s *state) uint32 {
 
 func (a *automaton) dead(s *state) bool { return !a.floating && len(s.pcs) == 0 }
 
-// builder is scratch space for making states.
-type builder struct {
-	seen  []uint32 // per instruction, the round in which it was last visited
-	round uint32
-	stack []uint32
-	takes []uint32
-	ended []uint16
-	out   []uint32
-	key   []byte
-}
-
 // step finds the transition for a byte of a class from row of m, which may be
 // older than the current memory, and returns the memory that its result is in.
-func (a *automaton) step(m *memory, row uint32, class uint8) (*memory, uint32) {
+func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory, uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	followed := a.build.followed
+	defer func() { e.made += a.build.followed - followed }()
 	from := m.states[row/a.stride].Load()
 	cur := a.cur.Load()
 	if cur.used+2 > len(cur.states) {
@@ -306,7 +278,7 @@ func (a *automaton) step(m *memory, row uint32, class uint8) (*memory, uint32) {
 	if v := cur.next[at]; v != 0 {
 		return cur, v
 	}
-	v := a.intern(cur, a.advance(&a.build, from.pcs, from.prev, a.example[class]))
+	v := a.intern(cur, a.build.advance(from, class))
 	atomic.StoreUint32(&cur.next[at], v)
 	return cur, v
 }
@@ -329,87 +301,14 @@ func (a *automaton) grow(old *memory) *memory {
 	return m
 }
 
-// advance computes the state after byte c from a set of instructions. The
-// result lives in b until its next use.
-func (a *automaton) advance(b *builder, pcs []uint32, prev prevKind, c byte) *state {
-	kind := kindOf(c)
-	a.closure(b, pcs, flags(prev, kind))
-	a.outs(b, c)
-	if a.floating {
-		for _, pc := range a.fresh[prev][a.class[c]].out {
-			if b.seen[pc] != b.round {
-				b.seen[pc] = b.round
-				b.out = append(b.out, pc)
-			}
-		}
+// finals gives the patterns that end where the text does.
+func (a *automaton) finals(s *state) []uint16 {
+	if known := s.final.Load(); known != nil {
+		return *known
 	}
-	slices.Sort(b.out)
-	slices.Sort(b.ended)
-	return &state{pcs: b.out, prev: kind, ended: slices.Compact(b.ended)}
-}
-
-// closure follows everything that takes no byte, leaving in b the instructions
-// that wait for one and the patterns that are at their end.
-func (a *automaton) closure(b *builder, pcs []uint32, flags syntax.EmptyOp) {
-	b.round++
-	b.stack, b.takes, b.ended = b.stack[:0], b.takes[:0], b.ended[:0]
-	visit := func(pc uint32) {
-		if b.seen[pc] != b.round {
-			b.seen[pc] = b.round
-			b.stack = append(b.stack, pc)
-		}
-	}
-	for _, pc := range pcs {
-		visit(pc)
-	}
-	for len(b.stack) > 0 {
-		pc := b.stack[len(b.stack)-1]
-		b.stack = b.stack[:len(b.stack)-1]
-		switch in := &a.insts[pc]; in.op {
-		case syntax.InstAlt:
-			visit(in.out)
-			visit(in.arg)
-		case syntax.InstCapture, syntax.InstNop:
-			visit(in.out)
-		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(in.arg)&^flags == 0 {
-				visit(in.out)
-			}
-		case syntax.InstMatch:
-			b.ended = append(b.ended, in.pattern)
-		case syntax.InstRune:
-			b.takes = append(b.takes, pc)
-		}
-	}
-}
-
-// flags are the anchors that hold between two neighbouring bytes.
-func flags(prev, next prevKind) syntax.EmptyOp {
-	var f syntax.EmptyOp
-	if prev == prevNone {
-		f |= syntax.EmptyBeginText
-	}
-	if prev == prevNone || prev == prevNewline {
-		f |= syntax.EmptyBeginLine
-	}
-	if next == prevNone {
-		f |= syntax.EmptyEndText
-	}
-	if next == prevNone || next == prevNewline {
-		f |= syntax.EmptyEndLine
-	}
-	if (prev == prevWord) != (next == prevWord) {
-		return f | syntax.EmptyWordBoundary
-	}
-	return f | syntax.EmptyNoWordBoundary
-}
-
-// finalOf gives the patterns that end where the text does.
-func (a *automaton) finalOf(s *state) []uint16 {
-	a.closure(&a.build, s.pcs, flags(s.prev, prevNone))
-	if len(a.build.ended) == 0 {
-		return nil
-	}
-	slices.Sort(a.build.ended)
-	return slices.Compact(slices.Clone(a.build.ended))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found := slices.Clone(a.build.finals(s))
+	s.final.Store(&found)
+	return found
 }

@@ -70,7 +70,7 @@ func matches(l *layer, text string, hits []hit, pattern int) (out [][]int) {
 			continue
 		}
 		for at := max(next, int(h.end)-p.most); at <= int(h.end)-p.least; {
-			start, stop := p.next(text, at, int(h.end)-p.least+1)
+			start, stop := p.next(text, at, int(h.end)-p.least+1, &effort{})
 			next = max(next, start)
 			if stop < 0 {
 				break
@@ -107,7 +107,7 @@ func TestSameAsRegexp(t *testing.T) {
 	found := 0
 	for range *oracleMessages {
 		text := g.message()
-		hits, err := l.union.hits(context.Background(), text, nil)
+		hits, err := l.union.hits(context.Background(), text, nil, &effort{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,12 +137,12 @@ func TestSimulationSaysTheSame(t *testing.T) {
 	a := set.loud.union
 	for range 200 {
 		text := g.message()
-		want, err := a.hits(context.Background(), text, nil)
+		want, err := a.hits(context.Background(), text, nil, &effort{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := a.cur.Load()
-		got, err := a.simulate(context.Background(), text, 0, m.states[1].Load(), nil)
+		got, err := a.simulate(context.Background(), text, 0, m.states[1].Load(), nil, &effort{})
 		if err != nil {
 			t.Fatal(err)
 		}

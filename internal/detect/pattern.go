@@ -101,37 +101,37 @@ func (p *pattern) splitAtValue(re *syntax.Regexp) error {
 
 var errGroup = errors.New("the one group that marks the value must stand by itself, not inside another or a choice")
 
-// next gives the first match that begins in text[from:before], the longest
-// from there, or before and -1.
-func (p *pattern) next(text string, from, before int) (start, stop int) {
+// next gives the first match that begins in text[from:until], the longest
+// from there, or until and -1.
+func (p *pattern) next(text string, from, until int, e *effort) (start, stop int) {
 	whole := p.whole.get()
-	prev := prevNone
-	if from > 0 && from < before {
-		prev = kindOf(text[from-1])
+	if from >= until {
+		return until, -1
 	}
-	for ; from < before; from++ {
+	e.read += until - from
+	for prev := before(text, from); from < until; from++ {
 		c := text[from]
 		first := &p.first[prev]
 		prev = kindOf(c)
 		if c < 128 && first[c>>6]>>(c&63)&1 == 1 {
-			if stop := whole.longest(text, from, min(from+p.most, len(text))); stop > from {
+			if stop := whole.longest(text, from, min(from+p.most, len(text)), e); stop > from {
 				return from, stop
 			}
 		}
 	}
-	return before, -1
+	return until, -1
 }
 
 // locate gives the value of the match text[start:end]: the shortest
 // surroundings before it, then the longest value.
-func (p *pattern) locate(text string, start, end int) (int, int) {
+func (p *pattern) locate(text string, start, end int, spent *effort) (int, int) {
 	if p.value == nil {
 		return start, end
 	}
 	from, to := -1, -1
 	rest, after := p.rest.get(), p.after.get()
-	p.before.get().ends(text, start, end, func(e int) bool {
-		if rest.matches(text, e, end) {
+	p.before.get().ends(text, start, end, spent, func(e int) bool {
+		if rest.matches(text, e, end, spent) {
 			from = e
 		}
 		return from < 0
@@ -139,8 +139,8 @@ func (p *pattern) locate(text string, start, end int) (int, int) {
 	if from < 0 {
 		return start, end
 	}
-	p.value.get().ends(text, from, end, func(e int) bool {
-		if after.matches(text, e, end) {
+	p.value.get().ends(text, from, end, spent, func(e int) bool {
+		if after.matches(text, e, end, spent) {
 			to = e
 		}
 		return true
@@ -155,10 +155,10 @@ func (p *pattern) locate(text string, start, end int) (int, int) {
 func (p *pattern) findFirst(prog *syntax.Prog) {
 	a := automaton{}
 	a.add(prog, 0)
-	b := builder{seen: make([]uint32, len(a.insts))}
+	b := newBuilder(&a)
 	for prev := range prevKind(4) {
 		for _, c := range [...]byte{'\n', 'a', ' '} { // one of each kind
-			a.closure(&b, a.starts, flags(prev, kindOf(c)))
+			b.closure(a.starts, flags(prev, kindOf(c)))
 			for _, pc := range b.takes {
 				p.first[prev][0] |= a.insts[pc].set[0] & ofKind[kindOf(c)][0]
 				p.first[prev][1] |= a.insts[pc].set[1] & ofKind[kindOf(c)][1]

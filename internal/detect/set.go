@@ -58,6 +58,7 @@ type scratch struct {
 	view  view
 
 	builder viewBuilder
+	spent   effort
 	spelled [][2]int // runs of digits in words
 }
 
@@ -258,11 +259,12 @@ func reports(found []finding) []rules.Finding {
 
 // candidate gives the longest match from start whose value is accepted. A
 // value may run on into what follows it, so shorter matches are tried too.
-func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) {
+func (s *Set) candidate(v *view, p *pattern, start, stop int, e *effort) (candidate, bool) {
 	r := &s.rules[p.rule]
 	try := func(stop int) (candidate, bool) {
 		c := candidate{rule: p.rule}
-		c.start, c.end = p.locate(v.text, start, stop)
+		c.start, c.end = p.locate(v.text, start, stop, e)
+		e.checks++
 		return c, r.accepts(v.text, c)
 	}
 	c, ok := try(stop)
@@ -271,11 +273,11 @@ func (s *Set) candidate(v *view, p *pattern, start, stop int) (candidate, bool) 
 	}
 	var shorter [32]int
 	n := 0
-	p.whole.get().ends(v.text, start, stop-1, func(e int) bool {
-		if e < stop {
+	p.whole.get().ends(v.text, start, stop-1, e, func(end int) bool {
+		if end < stop {
 			copy(shorter[:], shorter[max(0, n-len(shorter)+1):n])
 			n = min(n, len(shorter)-1)
-			shorter[n] = e
+			shorter[n] = end
 			n++
 		}
 		return true
@@ -324,7 +326,7 @@ type candidate struct {
 // it begins; each beginning is tried once.
 func (s *Set) candidates(ctx context.Context, l *layer, v *view, w *scratch) error {
 	var err error
-	w.hits, err = l.union.hits(ctx, v.text, w.hits[:0])
+	w.hits, err = l.union.hits(ctx, v.text, w.hits[:0], &w.spent)
 	if err != nil || len(w.hits) == 0 {
 		return err
 	}
@@ -346,7 +348,7 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 	start := max(int(w.next[h.pattern]), end-p.most)
 	for ; start < before; start++ {
 		var stop int
-		if start, stop = p.next(v.text, start, before); stop < 0 {
+		if start, stop = p.next(v.text, start, before, &w.spent); stop < 0 {
 			break
 		}
 		if p.rule == noRule {
@@ -354,7 +356,7 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 			start = stop - 1
 			continue
 		}
-		if c, ok := s.candidate(v, p, start, stop); ok {
+		if c, ok := s.candidate(v, p, start, stop, &w.spent); ok {
 			w.found = append(w.found, c)
 			start = stop - 1
 		} else if p.open {

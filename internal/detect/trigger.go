@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -33,14 +34,21 @@ type stretch struct {
 	atLeast int // the least length of the part
 }
 
-// falseHit is what one hit costs that is no match, in units of one more
-// instruction that waits at one byte.
-const falseHit = 1000
+func stretchOf(re *syntax.Regexp, before int) stretch {
+	e, n := expect(re, false), minLen(re)
+	return stretch{re, waits*e.waiting + falseHit*e.matches, before + n, n}
+}
+
+// What a part costs, in bytes that could be read instead: for each byte at
+// which an open end of it is waited for, and for each time that it is found.
+const (
+	waits    = 2
+	falseHit = 200
+)
 
 // part finds the cheapest part of re of which every match of re holds one.
 func part(re *syntax.Regexp) stretch {
-	e := expect(re)
-	best := stretch{re: re, cost: e.waiting + falseHit*e.matches, from: minLen(re), atLeast: minLen(re)}
+	best := stretchOf(re, 0)
 	try := func(s stretch) {
 		if s.atLeast > 0 && (s.cost < best.cost || best.atLeast == 0) {
 			best = s
@@ -58,18 +66,49 @@ func part(re *syntax.Regexp) stretch {
 	case syntax.OpConcat:
 		before := 0
 		for i := range re.Sub {
-			inner := part(re.Sub[i])
+			inner := part(bounded(re, i))
 			inner.from += before
 			try(inner)
 			for j := i + 1; j < len(re.Sub); j++ {
-				run := &syntax.Regexp{Op: syntax.OpConcat, Sub: re.Sub[i : j+1], Flags: re.Flags}
-				e, n := expect(run), minLen(run)
-				try(stretch{run, e.waiting + falseHit*e.matches, before + n, n})
+				try(stretchOf(concat(re, re.Sub[i:j+1]...), before))
 			}
 			before += minLen(re.Sub[i])
 		}
 	}
 	return best
+}
+
+func concat(like *syntax.Regexp, subs ...*syntax.Regexp) *syntax.Regexp {
+	return &syntax.Regexp{Op: syntax.OpConcat, Sub: subs, Flags: like.Flags}
+}
+
+// bounded gives the i-th thing of a sequence. A choice takes the boundary
+// before and after it along, into each alternative.
+func bounded(re *syntax.Regexp, i int) *syntax.Regexp {
+	sub := re.Sub[i]
+	for sub.Op == syntax.OpCapture {
+		sub = sub.Sub[0]
+	}
+	if sub.Op != syntax.OpAlternate {
+		return sub
+	}
+	first := i > 0 && re.Sub[i-1].Op == syntax.OpWordBoundary
+	last := i+1 < len(re.Sub) && re.Sub[i+1].Op == syntax.OpWordBoundary
+	either := &syntax.Regexp{Op: syntax.OpAlternate, Flags: sub.Flags}
+	for _, s := range sub.Sub {
+		subs := []*syntax.Regexp{s}
+		if s.Op == syntax.OpConcat {
+			subs = s.Sub
+		}
+		if first {
+			subs = slices.Concat(re.Sub[i-1:i], subs)
+		}
+		if last {
+			subs = slices.Concat(subs, re.Sub[i+1:i+2])
+		}
+		either.Sub = append(either.Sub, concat(s, subs...))
+	}
+	return either
 }
 
 // partOfEach takes the cheapest part of every alternative.
@@ -86,80 +125,73 @@ func partOfEach(re *syntax.Regexp) stretch {
 	return out
 }
 
-// expectation is what an expression does to an automaton that begins it at
-// one byte of ordinary text, in the mean.
+// expectation is what an expression does, in the mean, to an automaton that
+// begins it at one byte of ordinary text.
 type expectation struct {
 	matches float64 // how many matches begin there
-	waiting float64 // how many instructions wait, summed over the bytes that follow
+	waiting float64 // at how many bytes it is inside something repeated
+	word    bool    // it ends in a letter or digit
 }
 
-// expect reckons as if the bytes of a text did not depend on each other. They
-// do, but the stretches that this is to tell apart are powers of ten apart.
-func expect(re *syntax.Regexp) expectation {
+// expect reckons what re does where a letter or digit stands before, or where
+// none does. It knows no words, only how common each character is.
+func expect(re *syntax.Regexp, word bool) expectation {
 	switch re.Op {
 	case syntax.OpLiteral:
-		e := expectation{matches: 1}
+		e := expectation{matches: 1, word: word}
 		for _, r := range re.Rune {
-			e = e.then(one(share(r, re.Flags&syntax.FoldCase != 0)))
+			e = e.then(one([]rune{r, r}, e.word, re.Flags&syntax.FoldCase != 0))
 		}
 		return e
 	case syntax.OpCharClass:
-		all := 0.0
-		for i := 0; i+1 < len(re.Rune); i += 2 {
-			for r := re.Rune[i]; r <= min(re.Rune[i+1], unicode.MaxASCII); r++ {
-				all += share(r, false)
-			}
-		}
-		return one(min(all, 1))
+		return one(re.Rune, word, false)
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		return one(1)
+		return expectation{matches: 1, word: true}
 	case syntax.OpWordBoundary:
-		return expectation{matches: 0.35}
+		return expectation{matches: 0.35, word: word}
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
-		return expectation{matches: 0.02}
+		return expectation{matches: 0.02, word: word}
 	case syntax.OpQuest:
-		return expect(re.Sub[0]).times(0, 1)
+		return times(re.Sub[0], 0, 1, word)
 	case syntax.OpStar:
-		return expect(re.Sub[0]).times(0, -1)
+		return times(re.Sub[0], 0, -1, word)
 	case syntax.OpPlus:
-		return expect(re.Sub[0]).times(1, -1)
+		return times(re.Sub[0], 1, -1, word)
 	case syntax.OpRepeat:
-		return expect(re.Sub[0]).times(re.Min, re.Max)
+		return times(re.Sub[0], re.Min, re.Max, word)
 	case syntax.OpCapture:
-		return expect(re.Sub[0])
+		return expect(re.Sub[0], word)
 	case syntax.OpConcat:
-		e := expectation{matches: 1}
+		e := expectation{matches: 1, word: word}
 		for _, sub := range re.Sub {
-			e = e.then(expect(sub))
+			e = e.then(expect(sub, e.word))
 		}
 		return e
 	case syntax.OpAlternate:
 		var e expectation
 		for _, sub := range re.Sub {
-			s := expect(sub)
+			s := expect(sub, word)
 			e.matches += s.matches
 			e.waiting += s.waiting
+			e.word = s.word
 		}
 		return e
 	}
-	return expectation{matches: 1}
+	return expectation{matches: 1, word: word}
 }
-
-// one expects one byte of a class that makes up this share of a text.
-func one(share float64) expectation { return expectation{matches: share, waiting: share} }
 
 // then expects one thing after another.
 func (e expectation) then(next expectation) expectation {
-	return expectation{e.matches * next.matches, e.waiting + e.matches*next.waiting}
+	return expectation{e.matches * next.matches, e.waiting + e.matches*next.waiting, next.word}
 }
 
 // times expects a thing again and again; a most of -1 is no bound.
-func (e expectation) times(least, most int) expectation {
-	const long = 64 // as good as no bound
+func times(re *syntax.Regexp, least, most int, word bool) expectation {
+	const few, long = 3, 64 // long is as good as no bound
 	if most < 0 || most > long {
 		most = max(long, least)
 	}
-	var out expectation
+	out := expectation{word: word}
 	reached := 1.0
 	for n := 0; ; n++ {
 		if n >= least {
@@ -168,34 +200,54 @@ func (e expectation) times(least, most int) expectation {
 		if n == most {
 			return out
 		}
+		e := expect(re, out.word)
 		out.waiting += reached * e.waiting
-		reached *= min(e.matches, 1)
+		out.word = e.word
+		reached *= min(e.matches, 0.98)
+		if most > few {
+			out.waiting += reached
+		}
 	}
+}
+
+// one expects one character of some ranges.
+func one(ranges []rune, word, fold bool) expectation {
+	var e expectation
+	add := func(r rune) {
+		s := share(r)
+		if isWordByte(byte(r)) {
+			e.word = true
+			if word { // words are not made at random
+				s = math.Pow(s, 0.6)
+			}
+		}
+		e.matches += s
+	}
+	for i := 0; i+1 < len(ranges); i += 2 {
+		for r := ranges[i]; r <= min(ranges[i+1], unicode.MaxASCII); r++ {
+			add(r)
+			if fold {
+				for f := unicode.SimpleFold(r); f != r && f <= unicode.MaxASCII; f = unicode.SimpleFold(f) {
+					add(f)
+				}
+			}
+		}
+	}
+	e.matches = min(e.matches, 1)
+	return e
 }
 
 // share is how much of an ordinary text is this character.
-func share(r rune, fold bool) float64 {
-	s := shareOf(r)
-	if fold {
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			s += shareOf(f)
-		}
-	}
-	return s
-}
-
-func shareOf(r rune) float64 {
+func share(r rune) float64 {
 	switch {
-	case r > unicode.MaxASCII:
-		return 0
 	case r == ' ':
 		return 0.17
 	case r >= '0' && r <= '9':
-		return 0.012 // more than there are: they stand together
+		return 0.004
 	case r == '.' || r == ',':
 		return 0.01
 	case r >= 'A' && r <= 'Z':
-		return shareOf(r-'A'+'a') / 20
+		return share(r-'A'+'a') / 20
 	case r >= 'a' && r <= 'z':
 		place := strings.IndexRune("etaonisrhldumcwgyfpbvkxjqz", r)
 		return [...]float64{0.09, 0.07, 0.065, 0.06, 0.055, 0.055, 0.05, 0.05, 0.045, 0.033, 0.03, 0.023, 0.02, 0.02, 0.018, 0.017, 0.017, 0.016, 0.016, 0.012, 0.008, 0.007, 0.0015, 0.001, 0.001, 0.001}[place]
