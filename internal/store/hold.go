@@ -15,7 +15,7 @@ import (
 
 // Holds reads all holds together. What cannot be read holds everything.
 func (s *Store) Holds(ctx context.Context) hold.Set {
-	rows, err := s.read.QueryContext(ctx, "SELECT body FROM holds ORDER BY placed, id")
+	rows, err := s.query(ctx, "SELECT body FROM holds ORDER BY placed, id")
 	if err != nil {
 		return hold.NewSet(nil, err)
 	}
@@ -117,7 +117,7 @@ const fenceColumns = "SELECT id, account, chat, message, member, person, opened,
 // Fences reads the fences that hold.Wait asks about: those that are open, of
 // unknown outcome, or closed since an instant.
 func (s *Store) Fences(ctx context.Context, since time.Time) ([]hold.Fence, error) {
-	rows, err := s.read.QueryContext(ctx, fenceColumns+"WHERE (closed = 0 OR outcome <> 'not-done') AND (closed = 0 OR outcome = 'unknown' OR closed >= ?)", since.UnixNano())
+	rows, err := s.query(ctx, fenceColumns+"WHERE (closed = 0 OR outcome <> 'not-done') AND (closed = 0 OR outcome = 'unknown' OR closed >= ?)", since.UnixNano())
 	if err != nil {
 		return nil, err
 	}

@@ -2,10 +2,7 @@ package store
 
 import (
 	"bytes"
-	"context"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,128 +14,10 @@ import (
 	"chaperone/internal/clock"
 	"chaperone/internal/engine"
 	"chaperone/internal/hold"
-	"chaperone/internal/hold/holdtest"
 	"chaperone/internal/record"
 	"chaperone/internal/retention"
-	"chaperone/internal/store/storetest"
 	"chaperone/rules"
 )
-
-// ledger plays holdtest's games on the store: each method is one transaction
-// of the real thing.
-type ledger struct{ s *Store }
-
-func (l ledger) Place(ctx context.Context, h hold.Hold) error   { return l.s.PlaceHold(ctx, h) }
-func (l ledger) Release(ctx context.Context, h hold.Hold) error { return l.s.ReleaseHold(ctx, h) }
-
-func (l ledger) Start(ctx context.Context, want hold.Fence, now time.Time, within time.Duration) (f hold.Fence, err error) {
-	err = l.s.write.do(ctx, func(t *tx) error {
-		f, err = t.fence(want.ID, want, now, within)
-		return err
-	})
-	return f, err
-}
-
-func (l ledger) Finish(ctx context.Context, id string, o hold.Outcome, now time.Time) error {
-	return l.s.write.do(ctx, func(t *tx) error { return t.closeFence(id, o, now) })
-}
-
-func (l ledger) Read(ctx context.Context) ([]hold.Hold, []hold.Fence, error) {
-	holds, err := l.s.Holds(ctx).All()
-	if err != nil {
-		return nil, nil, err
-	}
-	fences, err := l.s.Fences(ctx, time.Unix(0, 0))
-	return holds, fences, err
-}
-
-// empty begins the next game.
-func (l ledger) empty(t *testing.T) {
-	if err := l.s.write.do(t.Context(), func(t *tx) error {
-		for _, table := range []string{"holds", "fences", "audit_entries", "audit_hashes"} {
-			if err := t.exec("DELETE FROM " + table); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// newLedger opens a store that does not wait for the disk: these games are
-// about transactions, not about power cuts.
-func newLedger(t *testing.T) ledger {
-	s := open(t, filepath.Join(t.TempDir(), "data"))
-	if storetest.Database(t, s.home.dir) == "" {
-		if _, err := s.write.conn.ExecContext(t.Context(), "PRAGMA synchronous = OFF"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return ledger{s}
-}
-
-func number(t *testing.T, name string, otherwise uint64) uint64 {
-	s := os.Getenv(name)
-	if s == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		t.Fatalf("%s=%q is no number", name, s)
-	}
-	return n
-}
-
-// No held message is destroyed, whatever happens in whichever order (RELIABILITY
-// criterion 4). CHAPERONE_SEEDS says how many interleavings, 1,000,000 with
-// CHAPERONE_SOAK=1; CHAPERONE_SEED replays one.
-func TestSoakHoldsOverTheStore(t *testing.T) {
-	short := uint64(200)
-	if os.Getenv("CHAPERONE_SOAK") != "" {
-		short = 1_000_000
-	}
-	first, seeds := uint64(time.Now().UnixNano()), number(t, "CHAPERONE_SEEDS", short)
-	if one := number(t, "CHAPERONE_SEED", 0); one != 0 {
-		first, seeds = one, 1
-	}
-	l := newLedger(t)
-	began := time.Now()
-	var sum holdtest.Result
-	for i := range seeds {
-		l.empty(t)
-		r, err := holdtest.Run(t.Context(), first+i, l, holdtest.Fenced)
-		if err != nil {
-			t.Fatalf("%v\nCHAPERONE_SEED=%d replays it", err, first+i)
-		}
-		sum.Destroyed += r.Destroyed
-		sum.Refused += r.Refused
-		sum.Held += r.Held
-		sum.Reported += r.Reported
-		sum.Late += r.Late
-		if (i+1)%10_000 == 0 {
-			t.Logf("%d interleavings in %s", i+1, time.Since(began).Round(time.Second))
-		}
-	}
-	t.Logf("%d interleavings from seed %d in %s: %+v", seeds, first, time.Since(began).Round(time.Millisecond), sum)
-	if seeds >= 200 && (sum.Destroyed < 10 || sum.Refused < 10 || sum.Held < 10) {
-		t.Errorf("too little happened to prove anything: %+v", sum)
-	}
-}
-
-// The judge finds a sweep in two steps, select and then delete, within 1,000
-// seeds on this store too.
-func TestATwoStepSweepIsCaught(t *testing.T) {
-	l := newLedger(t)
-	for seed := range uint64(1000) {
-		l.empty(t)
-		if _, err := holdtest.Run(t.Context(), seed, l, holdtest.TwoSteps); err != nil {
-			t.Logf("found: %v", err)
-			return
-		}
-	}
-	t.Error("not found within 1,000 seeds")
-}
 
 func sample(id string) hold.Hold {
 	return hold.Hold{
@@ -195,7 +74,7 @@ func TestUnreadableHoldsHold(t *testing.T) {
 	if _, err := s.Holds(t.Context()).All(); err == nil {
 		t.Error("a damaged hold was read")
 	}
-	l := ledger{s}
+	l := ledger{[]*Store{s}}
 	want := hold.Fence{ID: "f1", Message: "m1", Subject: hold.Subject{Chat: room, Member: "sam"}}
 	if _, err := l.Start(t.Context(), want, noon, time.Second); err == nil {
 		t.Error("a fence was opened although the holds cannot be read")

@@ -185,13 +185,13 @@ func (w *writer) commit(batch []*request) {
 			errs[i], err = w.savepoint(ctx, batch[i])
 		}
 		if err == nil && w.next != next {
-			_, err = w.conn.ExecContext(ctx, "UPDATE ring SET next = ?", int64(w.next))
+			err = w.exec(ctx, "UPDATE ring SET next = ?", int64(w.next))
 		}
 		if err == nil {
-			_, err = w.conn.ExecContext(ctx, "COMMIT")
+			err = w.exec(ctx, "COMMIT")
 		}
 		if err != nil {
-			_, _ = w.conn.ExecContext(ctx, "ROLLBACK") // the database may have rolled back by itself
+			_ = w.exec(ctx, "ROLLBACK") // the database may have rolled back by itself
 		}
 	}
 	if err != nil {
@@ -220,12 +220,21 @@ func (w *writer) begin(ctx context.Context) error {
 		if w.chats == nil {
 			w.chats = map[string]chatRow{}
 		}
-		_, err = w.conn.ExecContext(ctx, w.says.begin)
+		err = w.exec(ctx, w.says.begin)
 		if !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) {
 			return err
 		}
 		_ = w.drop() // it is gone: closing it says so again
 	}
+	return err
+}
+
+// exec runs a statement beside those of the requests.
+func (w *writer) exec(ctx context.Context, query string, args ...any) error {
+	if w.step != nil {
+		w.step(query)
+	}
+	_, err := w.conn.ExecContext(ctx, query, args...)
 	return err
 }
 

@@ -51,6 +51,15 @@ type Result struct {
 	Late      int // calls that the platform carried out after they were given up
 }
 
+// Add adds what happened in another game.
+func (r *Result) Add(o Result) {
+	r.Destroyed += o.Destroyed
+	r.Refused += o.Refused
+	r.Held += o.Held
+	r.Reported += o.Reported
+	r.Late += o.Late
+}
+
 const (
 	steps   = 90
 	within  = 30 * time.Second

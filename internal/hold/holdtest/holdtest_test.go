@@ -64,9 +64,14 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 }
 
 // No held message is destroyed, whatever happens in whichever order.
-// CHAPERONE_SEEDS says how many interleavings, CHAPERONE_SEED replays one.
-func TestFenced(t *testing.T) {
-	first, seeds := uint64(time.Now().UnixNano()), number(t, "CHAPERONE_SEEDS", 20_000)
+// CHAPERONE_SEEDS says how many interleavings, 1,000,000 with CHAPERONE_SOAK=1;
+// CHAPERONE_SEED replays one.
+func TestSoakFenced(t *testing.T) {
+	short := uint64(20_000)
+	if os.Getenv("CHAPERONE_SOAK") != "" {
+		short = 1_000_000
+	}
+	first, seeds := uint64(time.Now().UnixNano()), number(t, "CHAPERONE_SEEDS", short)
 	if one := number(t, "CHAPERONE_SEED", 0); one != 0 {
 		first, seeds = one, 1
 	}
@@ -76,11 +81,7 @@ func TestFenced(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\nCHAPERONE_SEED=%d replays it", err, seed)
 		}
-		sum.Destroyed += r.Destroyed
-		sum.Refused += r.Refused
-		sum.Held += r.Held
-		sum.Reported += r.Reported
-		sum.Late += r.Late
+		sum.Add(r)
 	}
 	t.Logf("%d interleavings from seed %d: %+v", seeds, first, sum)
 	if seeds >= 1000 && min(sum.Destroyed, sum.Refused, sum.Held, sum.Reported, sum.Late) < int(seeds/1000) {
