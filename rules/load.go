@@ -377,10 +377,10 @@ var validID = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 func checkContext(c Context, least float64) []string {
 	var bad []string
-	if c.Alone < 0 || c.Alone > 1 || c.With < 0 || c.With > 1 {
+	if c.Alone < 0 || c.Alone > 1 || c.With < 0 || c.With > 1 || c.Lone < 0 || c.Lone > 1 {
 		bad = append(bad, "confidence is between 0 and 1")
 	}
-	if max(c.Alone, c.With) < least {
+	if max(c.Alone, c.With, c.Lone) < least {
 		bad = append(bad, fmt.Sprintf("it can never be reported: neither alone nor with reaches %.1f", least))
 	}
 	if c.With > 0 && len(c.Words) == 0 && len(c.Findings) == 0 {

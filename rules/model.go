@@ -63,6 +63,10 @@ type Context struct {
 	Alone float64 `yaml:"alone"`
 	With  float64 `yaml:"with,omitempty"`
 
+	// Lone is the confidence of a value that is all there is in a message, as
+	// in an answer to "what is the registration?".
+	Lone float64 `yaml:"lone,omitempty"`
+
 	Words    []string `yaml:"words,omitempty"`    // signals: words in reach; a final * stands for any ending
 	Findings []string `yaml:"findings,omitempty"` // signals: findings of these categories in reach
 	Also     []string `yaml:"also,omitempty"`     // when given, one of these words is needed besides

@@ -35,6 +35,7 @@ type scored struct {
 // signs are what spoke for and against a candidate.
 type signs struct {
 	spread, shouting bool
+	lone             bool // nothing else is in the message
 	near             signal
 	also             string
 	against          string
@@ -103,6 +104,9 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 		out.confidence *= 0.5
 		out.shouting = true
 	}
+	if r.Context.Lone > out.confidence && len(strings.TrimSpace(text)) == c.end-c.start {
+		out.confidence, out.lone = r.Context.Lone, true
+	}
 	distance := len(text)
 	if r.Context.With > out.confidence {
 		out.near, distance = sc.signal(r, c, others)
@@ -166,6 +170,9 @@ func (sc *scorer) because(k scored) []string {
 	}
 	if k.also != "" {
 		add("%q is there too", k.also)
+	}
+	if k.lone {
+		out = append(out, "the message is nothing else, as an answer is")
 	}
 	if k.spread {
 		out = append(out, "it is written spread out")
