@@ -65,6 +65,9 @@ func (p *todayPage) disposal(c *Console, r *http.Request) error {
 	if err := p.runs(c, r); err != nil {
 		return err
 	}
+	if err := p.leavers(c, r); err != nil {
+		return err
+	}
 	unsure, err := ask[[]unsureView](c, r, "unsure.list", nil)
 	if err != nil {
 		return err
@@ -136,4 +139,36 @@ func (p *todayPage) week(c *Console, r *http.Request, all []scheduleView) error 
 		days[p.Days[i].Date] = &p.Days[i]
 	}
 	return c.fill(r, all, days, first.AddDate(0, 0, 7))
+}
+
+// leavers puts on the page what is asked about leavers. That no directory is
+// set up is nobody's task.
+func (p *todayPage) leavers(c *Console, r *http.Request) error {
+	l, err := ask[leaversView](c, r, "leavers.list", nil)
+	if err != nil {
+		if strings.Contains(err.Error(), "no directory is configured") {
+			return nil
+		}
+		return err
+	}
+	it := item{Mark: "caution", Kind: "Leavers", Button: "Decide on them", Path: "/people"}
+	steps := 0
+	for _, q := range l.Questions {
+		steps += len(q.Steps)
+		it.Fact = capital(q.Why)
+	}
+	if it.Title = counted(len(l.Questions), "question about leavers waits", "questions about leavers wait"); len(l.Questions) > 1 {
+		it.Fact = counted(steps, "membership", "memberships") + " in all. Nobody unknown is removed."
+	}
+	p.look(len(l.Questions), it, "Leavers", "no question waits")
+	if len(l.Stopped) > 0 {
+		p.Items = append(p.Items, item{Mark: "caution", Kind: "Leavers", Title: "Nobody is removed now", Fact: capital(l.Stopped[0]), Button: "See why", Path: "/people"})
+	}
+	if len(l.Alarms) > 0 {
+		p.Soon = append(p.Soon, item{
+			Mark: "note", Kind: "Members", Title: counted(len(l.Alarms), "member wants", "members want") + " somebody’s look",
+			Fact: "The bot leaves them alone: " + capital(l.Alarms[0].Kinds()) + ", for one.", Button: "Look at them", Path: "/people#alarms",
+		})
+	}
+	return nil
 }
