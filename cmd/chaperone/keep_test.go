@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -566,6 +568,143 @@ func proved(k *keep, desk *tab) {
 	if sum := sha256.Sum256(c); hex.EncodeToString(sum[:]) != digest || !bytes.Contains(b, []byte("certificate:"+digest)) {
 		k.t.Errorf("the certificate does not fit its digest %s", digest)
 	}
+}
+
+// TestLeavers plays what personnel and administrators do about leavers: the
+// personnel system writes a file, an administrator decides at the console.
+func TestLeavers(t *testing.T) {
+	today := time.Now()
+	day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
+	file := filepath.Join(t.TempDir(), "people.csv")
+	people := map[string]string{"S1,Sam Okafor,sam": "", "S2,Priya Nair,priya": "", "S3,Dafydd Rees,dafydd": "", "S4,Tom Ellery,tom": day(1), "S5,Aisha Khan,aisha": "", "S6,Nia Hughes,nia": ""}
+	write := func(dismissed string) {
+		t.Helper()
+		b := []byte("Key,Name,Email,Last day,Dismissed\n")
+		for _, row := range slices.Sorted(maps.Keys(people)) {
+			b = fmt.Appendf(b, "%s@calderwick.example,%s,%s\n", row, people[row], map[bool]string{true: "yes"}[strings.HasPrefix(row, dismissed+",")])
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	k := newKeep(t, "bots:\n  practice: {enabled: true, new_rooms: act}\ndirectory:\n  file: "+file+
+		"\n  mapping: {id: Key, name: Name, emails: [Email], leaves: Last day, dismissed: Dismissed}\n  zone: Europe/London\n  approve: true\n")
+	var crew []map[string]any
+	for _, m := range []string{"Sam Okafor", "Priya Nair", "Dafydd Rees", "Tom Ellery", "Aisha Khan", "Nia Hughes", "Owen Pryce"} {
+		id := strings.ToLower(strings.Fields(m)[0])
+		in := map[string]any{"id": id, "name": m, "admin": id == "nia" || id == "aisha"}
+		if id != "owen" { // whom nobody knows
+			in["email"] = id + "@calderwick.example"
+		}
+		crew = append(crew, in)
+	}
+	k.must(k.call("POST", "/rooms", map[string]any{"id": "harbour-wardens", "name": "Harbour Wardens", "kind": "team", "members": crew}, nil))
+	k.must(k.settled(30*time.Second, "harbour-wardens"))
+	desk := k.open("/people")
+
+	// A leaver is told first, and removed after their time and a person's yes.
+	k.must(k.advance(24 * time.Hour))
+	desk.until("#leaving + .list", "Tom Ellery")
+	desk.until("#leaving + .list", "asked for a last look")
+	desk.shows("#alarms", "Somebody looks")
+	desk.shows("main", "Owen Pryce")
+	desk.shows("main", "Not in the directory")
+	desk.look("people")
+	desk.open("/people/members?q=tom")
+	desk.shows("main", "verified email")
+	desk.look("members")
+	k.must(k.advance(48 * time.Hour))
+	desk.open("/people")
+	desk.until("#questions", "Questions for you 1")
+	desk.shows("main", "End 1 membership?")
+	desk.open("/today")
+	desk.shows("main", "1 question about leavers waits")
+	desk.open("/people")
+	desk.fill("#count-q-0", "2")
+	desk.send(`form[action="/people/approve"] .btn`)
+	desk.shows("#count-q-0-fault", "It ends 1 membership")
+	if !k.in("harbour-wardens", "tom") {
+		t.Fatal("Tom was removed without a yes")
+	}
+	desk.look("people-refused")
+	desk.fill("#count-q-0", "1")
+	desk.send(`form[action="/people/approve"] .btn`)
+	desk.shows("main", "Your yes is recorded")
+	k.must(k.advance(time.Hour))
+	desk.until("#removed", "Removed 1")
+	if k.in("harbour-wardens", "tom") {
+		t.Error("Tom is in the chat still")
+	}
+
+	// The dismissed go without a time of grace; the last two administrators stay.
+	today = today.AddDate(0, 0, 3)
+	people["S3,Dafydd Rees,dafydd"], people["S6,Nia Hughes,nia"] = day(0), day(-1)
+	write("S3")
+	k.must(k.advance(time.Minute))
+	desk.until("#questions", "Questions for you")
+	desk.shows("main", "Dafydd Rees")
+	desk.fill("#count-q-0", fmt.Sprint(desk.count("#q0 ~ table tbody tr")))
+	desk.send(`form[action="/people/approve"] .btn`)
+	k.must(k.advance(time.Minute))
+	desk.until("#removed", "Removed 2")
+	if k.in("harbour-wardens", "dafydd") {
+		t.Error("the dismissed is in the chat still")
+	}
+	k.must(k.advance(72 * time.Hour))
+	desk.until("main", "One of the last two administrators")
+	if !k.in("harbour-wardens", "nia") || !k.in("harbour-wardens", "owen") {
+		t.Error("one of the last two administrators, or an unknown member, was removed")
+	}
+
+	// Reinstated in one step.
+	desk.click("#removed + .list li:first-child summary")
+	desk.send(`#removed + .list li:first-child form[action="/people/reinstate"] .btn`)
+	desk.shows("#faults", "Say why.")
+	desk.fill("#removed + .list li:first-child input[name=why]", "taken on again")
+	desk.send(`#removed + .list li:first-child form[action="/people/reinstate"] .btn`)
+	desk.shows("#staying", "Stay in spite of a last day 1")
+	desk.shows("main", "taken on again")
+	desk.look("people-removed")
+
+	// An empty directory removes nobody.
+	k.must(os.WriteFile(file, []byte("Key,Name,Email,Last day,Dismissed\n"), 0o600))
+	k.must(k.advance(time.Minute))
+	desk.until("main", "Nobody is removed now")
+	desk.look("people-stopped")
+	desk.open("/today")
+	desk.shows("main", "Nobody is removed now")
+	for _, m := range []string{"sam", "priya", "aisha", "nia", "owen"} {
+		if !k.in("harbour-wardens", m) {
+			t.Errorf("%s was removed", m)
+		}
+	}
+
+	// A hold on a person says which accounts are known to be theirs.
+	write("S3")
+	desk.open("/holds/new")
+	desk.fill("#matter", "Weir Road claim")
+	desk.fill("#reason", "litigation")
+	desk.fill("#review", "2099-06-01")
+	desk.fill("#people", "S1")
+	desk.send("form .btn.go")
+	desk.shows("main", "S1: covers practice/sam")
+	k.stop(t)
+}
+
+// in reports whether somebody is in a chat now.
+func (k *keep) in(room, member string) bool {
+	k.t.Helper()
+	var rooms []roomView
+	k.must(k.call("GET", "/rooms", nil, &rooms))
+	for _, r := range rooms {
+		for _, m := range r.Members {
+			if r.ID == room && m.ID == member {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // arrived waits until the browser has saved a file.

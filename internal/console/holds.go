@@ -147,8 +147,8 @@ type scope struct {
 func (f *form) scope() scope {
 	s := scope{All: f.Has("all", "yes"), Chats: f.Values["chat"], Members: f.lines("members"), People: f.lines("people")}
 	some := len(s.Chats)+len(s.Members)+len(s.People) > 0
-	f.need(s.All || some, "all", "Say what it covers: everything, or choose chats or members.")
-	f.need(!s.All || !some, "all", "Everything is covered already. Take out the chats and members, or untick everything.")
+	f.need(s.All || some, "all", "Say what it covers: everything, or choose chats, members or people.")
+	f.need(!s.All || !some, "all", "Everything is covered already. Take out the rest, or untick everything.")
 	for _, m := range s.Members {
 		f.need(strings.Contains(m, "/"), "members", "Write each member as platform/id, such as practice/sam. “"+m+"” is not one.")
 	}
@@ -165,6 +165,7 @@ type placed struct {
 	Settled bool     `json:"settled"`
 	Done    []string `json:"done"`
 	Unknown []string `json:"unknown"`
+	People  []string `json:"people"` // which accounts are known to be the people it covers
 }
 
 func (c *Console) placeHold(w http.ResponseWriter, r *http.Request) {
