@@ -238,6 +238,7 @@ func TestQuality(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.checkTargets(t)
 	if per := 1000 * ratio(s.real.alerts, s.real.messages); per > 1 {
 		t.Errorf("%.2f false findings in 1,000 messages of real chat, more than 1", per)
 	}
@@ -246,6 +247,37 @@ func TestQuality(t *testing.T) {
 	}
 	if s.logisticsPrompts > 0 {
 		t.Errorf("%d logistics messages are flagged, want none", s.logisticsPrompts)
+	}
+}
+
+// targets are the recall and precision that a category must reach: the forms
+// of numbers and markings are fixed, what people say of each other is not.
+func target(category string) float64 {
+	switch category {
+	case "secret":
+		return 0.90
+	case "person_name":
+		return 0.80
+	case "scam_link", "health", "special_category", "criminal", "child", "vulnerable_person", "casualty", "decision_significant":
+		return 0.85
+	}
+	return 0.95
+}
+
+// checkTargets holds every category against its target. Where labels are few
+// a single one may be missed: some are a bare value that nothing tells apart.
+func (s *score) checkTargets(t *testing.T) {
+	for c, got := range s.category {
+		if c == "logistics_ok" {
+			continue
+		}
+		want := target(c)
+		if missed := got.labels - got.foundLabels; float64(missed) > max(1, (1-want)*float64(got.labels)) {
+			t.Errorf("%s: %d of %d labels are missed, recall %.3f where %.2f is wanted", c, missed, got.labels, got.recall(), want)
+		}
+		if wrong := got.findings - got.rightFindings; float64(wrong) > max(1, (1-want)*float64(got.findings)) {
+			t.Errorf("%s: %d of %d findings are wrong, precision %.3f where %.2f is wanted", c, wrong, got.findings, got.precision(), want)
+		}
 	}
 }
 
@@ -264,7 +296,7 @@ func writePrediction(t *testing.T, w *strings.Builder, id string, found []rules.
 // table prints the score for people.
 func (s *score) table(messages int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Quality of the built-in rules\n\nMeasured on the development set (%d messages, kept outside the product) by `make quality`, with the rules of its scorer. The rules were worked on with this set at hand: expect less on text of other kinds.\nLogistics is known and never reported, so it has no findings here.\n\n", messages)
+	fmt.Fprintf(&b, "# Quality of the built-in rules\n\nMeasured on the development set (%d messages, kept outside the product) by `make quality`, with the rules of its scorer. The rules were worked on with this set at hand: expect less on text of other kinds. `internal/detect/testdata/life.txt` holds other texts, written before the rules were looked at; of the 464 values and statements in its last part, 84 and 71 in 100 were found in two halves before the rules were taught the language of the first half, and 84 in 100 of the second half after that, before it was looked at itself.\nLogistics is known and never reported, so it has no findings here.\n\n", messages)
 	b.WriteString("| category | labels | findings | precision | recall | F1 | in negatives |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	var all, places tally
 	var names []string
