@@ -33,6 +33,7 @@ type File struct {
 	Address      string              `yaml:"address" json:"address,omitempty" jsonschema_description:"Where people find the console, such as https://chaperone.example.gov.uk. A reverse proxy there passes requests on."`
 	SignIn       SignIn              `yaml:"sign_in" json:"sign_in,omitempty" jsonschema_description:"Who may use the console. Needed wherever it is not on this machine alone."`
 	Data         string              `yaml:"data" json:"data,omitempty" jsonschema_description:"Folder that state lives in."`
+	Database     string              `yaml:"database" json:"database,omitempty" jsonschema_description:"Where the address of a PostgreSQL database is, env:NAME or file:PATH. Without one the rows live in an encrypted file in the data folder."`
 	KeyFile      string              `yaml:"key_file" json:"key_file,omitempty" jsonschema_description:"File with the key that seals the data folder. Keep it elsewhere than the backups."`
 	TimeZone     string              `yaml:"time_zone" json:"time_zone,omitempty" jsonschema_description:"In which times of day are told, such as Europe/London."`
 	Records      Records             `yaml:"records" json:"records,omitempty" jsonschema_description:"Where captures are filed."`
@@ -258,6 +259,9 @@ func (c *checker) check() {
 		}
 	}
 	c.signIn()
+	if d := f.Database; d != "" && !strings.HasPrefix(d, "env:") && !strings.HasPrefix(d, "file:") {
+		c.fault("database", "database: an address holds a password and never stands in this file. Write env:NAME or file:PATH, and change the password")
+	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.retention()
 	c.directory()

@@ -39,6 +39,7 @@ import (
 // Config is everything an App is made from, with all defaults filled in.
 type Config struct {
 	Data         string // the folder that state lives in
+	Database     string // where the address of a PostgreSQL database is, env:NAME or file:PATH; empty: a file in Data
 	KeyFile      string // the key that seals it
 	Records      string // the folder that records are filed in
 	Listen       string // host:port of the console
@@ -122,7 +123,11 @@ func open(ctx context.Context, c Config) (*App, error) {
 		return nil, err
 	}
 	a.zone = viewer.Zone
-	if a.store, err = store.Open(ctx, c.Data, c.KeyFile); err != nil {
+	address, err := c.Address()
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = store.OpenOn(ctx, c.Data, c.KeyFile, address); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	a.store.KeepOwn(c.Own)
@@ -147,6 +152,22 @@ func open(ctx context.Context, c Config) (*App, error) {
 	})
 	return a, nil
 }
+
+// Address is that of the PostgreSQL database; empty where there is none.
+func (c Config) Address() (string, error) {
+	if c.Database == "" {
+		return "", nil
+	}
+	address, err := secret(c.Database)
+	if err != nil {
+		return "", fmt.Errorf("database: %w", err)
+	}
+	return address, nil
+}
+
+// Ousted is closed when another process has taken the database over: this one
+// has to stop.
+func (a *App) Ousted() <-chan struct{} { return a.store.Ousted() }
 
 // practiceFile stands for a platform's servers; it lies in the data folder
 // only so that the demo is one folder.

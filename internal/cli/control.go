@@ -25,6 +25,7 @@ func (d *desk) flags(cmd *cobra.Command, act bool) {
 	f := cmd.Flags()
 	f.StringVar(&d.config, "config", "", "configuration file (chaperone.yaml, where there is one)")
 	f.StringVar(&d.data, "data", "", "folder that state lives in")
+	d.databaseFlag(cmd)
 	f.StringVar(&d.key, "key-file", "", "file with the key that seals the data folder (the folder's name with .key)")
 	f.BoolVar(&d.asJSON, "json", false, "print JSON")
 	if act {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chaperone/internal/app"
+	"chaperone/internal/store"
 )
 
 // advice is what doctor found about one thing.
@@ -66,7 +68,7 @@ func (p *place) examine() []advice {
 	if err := app.Check(c); err != nil {
 		out = append(out, advice{"serious", err.Error(), "Run chaperone rules test to see which rule it is."})
 	}
-	return append(out, examineClock(), examineKey(c), examineData(c), examineFolder("records", c.Records), examinePort(c.Listen), examineAsk(c))
+	return append(out, examineClock(), examineKey(c), examineData(c), examineDatabase(c), examineFolder("records", c.Records), examinePort(c.Listen), examineAsk(c))
 }
 
 func examineClock() advice {
@@ -103,6 +105,28 @@ func examineData(c app.Config) advice {
 		return advice{"caution", "The data folder " + c.Data + " can be read by others.", "chmod 700 " + c.Data}
 	}
 	return examineFolder("data", c.Data)
+}
+
+// examineDatabase looks at the server that the rows live on.
+func examineDatabase(c app.Config) advice {
+	const write = "The address is a PostgreSQL one: postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full"
+	if c.Database == "" {
+		return advice{level: "ok", what: "The rows live in an encrypted file in the data folder."}
+	}
+	address, err := c.Address()
+	if err != nil {
+		return advice{"serious", err.Error(), write}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	found, err := store.Look(ctx, address)
+	if err != nil {
+		return advice{"serious", "No database: " + err.Error(), write}
+	}
+	if !found.Encrypted {
+		return advice{"caution", "The rows live in " + found.Where + ", and travel there in the clear.", "Add sslmode=verify-full to its address: chats and members can be read on the way, and only texts are sealed."}
+	}
+	return advice{level: "ok", what: "The rows live in " + found.Where + "."}
 }
 
 // examineFolder tries to write where a run would.

@@ -13,6 +13,7 @@ import (
 
 	"chaperone/config"
 	"chaperone/internal/app"
+	"chaperone/internal/store"
 )
 
 // stopWithin is how long an orderly stop may take.
@@ -22,14 +23,19 @@ const stopWithin = 10 * time.Second
 type maker func(context.Context, app.Config) (*app.App, error)
 
 // place is where a run keeps its things, as flags say; empty is not said.
-type place struct{ config, data, key, listen string }
+type place struct{ config, data, database, key, listen string }
 
 func (p *place) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&p.config, "config", "", "configuration file (chaperone.yaml, where there is one)")
 	f.StringVar(&p.data, "data", "", "folder that state lives in; made where it is not there")
+	p.databaseFlag(cmd)
 	f.StringVar(&p.key, "key-file", "", "file with the key that seals the data folder (the folder's name with .key)")
 	f.StringVar(&p.listen, "listen", "", "address of the console, host:port; port 0 takes any free one")
+}
+
+func (p *place) databaseFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.database, "database", "", "where the address of a PostgreSQL database is: env:NAME or file:PATH (the rows live in a file in the data folder)")
 }
 
 func demoCommand(make maker) *cobra.Command {
@@ -107,7 +113,7 @@ func (p *place) load(needed bool) (app.Config, error) {
 	for _, o := range []struct {
 		flag string
 		into *string
-	}{{p.data, &c.Data}, {p.key, &c.KeyFile}, {p.listen, &c.Listen}} {
+	}{{p.data, &c.Data}, {p.database, &c.Database}, {p.key, &c.KeyFile}, {p.listen, &c.Listen}} {
 		if o.flag != "" {
 			*o.into = o.flag
 		}
@@ -136,8 +142,12 @@ func serve(cmd *cobra.Command, make maker, c app.Config) error {
 	if err := invite(ctx, cmd.OutOrStdout(), a); err != nil {
 		return errors.Join(err, stop(a))
 	}
-	<-ctx.Done()
-	return stop(a)
+	select {
+	case <-ctx.Done():
+		return stop(a)
+	case <-a.Ousted():
+		return errors.Join(store.ErrInUse, stop(a))
+	}
 }
 
 // invite prints the link that makes the first account, where nobody can sign in

@@ -21,7 +21,7 @@ import (
 // fromFile turns a configuration into what an app is made from.
 func fromFile(f *config.File) (app.Config, error) {
 	c := app.Config{
-		Data: f.Data, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
+		Data: f.Data, Database: f.Database, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
 		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
 		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
 	}

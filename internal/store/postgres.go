@@ -114,20 +114,27 @@ func (s *server) own(ctx context.Context, h *home, c *sql.Conn) error {
 	if err := s.reach(ctx, c); err != nil {
 		return err
 	}
-	if s.alone {
-		if err := s.lock(ctx, c); err != nil {
-			return err
-		}
-	}
-	if s.term == 0 {
+	if !s.alone {
 		return s.begin(ctx, h, c)
+	}
+	got, err := s.lock(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case got && s.term == 0:
+		return s.begin(ctx, h, c)
+	case s.term == 0:
+		return s.inUse()
 	}
 	var term int64
 	if err := c.QueryRowContext(ctx, "SELECT term FROM belongs").Scan(&term); err != nil {
 		return err
 	}
-	if s.alone && term != s.term {
+	switch {
+	case term != s.term:
 		return s.inUse()
+	case !got: // by our own lost connection, which the server still takes for alive
+		return fmt.Errorf("the database %s is still locked by a connection that was lost: it is tried again", s.where)
 	}
 	return nil
 }
@@ -151,19 +158,16 @@ func (s *server) reach(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-func (s *server) lock(ctx context.Context, c *sql.Conn) error {
+// lock waits a while for the lock, and tells whether it was got.
+func (s *server) lock(ctx context.Context, c *sql.Conn) (got bool, err error) {
 	for until := time.Now().Add(lockWithin); ; {
-		var got bool
-		err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtextextended('chaperone ' || current_schema(), 0))").Scan(&got)
-		if err != nil || got {
-			return err
-		}
-		if time.Now().After(until) {
-			return s.inUse()
+		err = c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtextextended('chaperone ' || current_schema(), 0))").Scan(&got)
+		if err != nil || got || time.Now().After(until) {
+			return got, err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -216,6 +220,37 @@ func (s *server) explain(err error) error {
 		return fmt.Errorf("the database %s cannot be reached: %w", s.where, connect.Unwrap())
 	}
 	return fmt.Errorf("the database %s: %w", s.where, err)
+}
+
+// Looked is what is known of a database that nobody opened.
+type Looked struct {
+	Where     string
+	Encrypted bool // on the way there, or it does not leave this machine
+}
+
+// Look reaches a database without changing anything there.
+func Look(ctx context.Context, address string) (Looked, error) {
+	s, err := newServer(address)
+	if err != nil {
+		return Looked{}, err
+	}
+	db, err := s.open(nil)
+	if err != nil {
+		return Looked{}, err
+	}
+	defer db.Close()
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return Looked{}, s.explain(err)
+	}
+	defer c.Close()
+	if err := s.reach(ctx, c); err != nil {
+		return Looked{}, err
+	}
+	var version string
+	var tls bool
+	err = c.QueryRowContext(ctx, "SELECT current_setting('server_version'), coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)").Scan(&version, &tls)
+	return Looked{fmt.Sprintf("the database %s (PostgreSQL %s)", s.where, version), tls || local(s.config.Host)}, err
 }
 
 // connector makes connections that take the SQL of this package.

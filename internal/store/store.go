@@ -98,6 +98,10 @@ func (s *Store) open(ctx context.Context, rows database) error {
 	return nil
 }
 
+// Ousted is closed when another process has taken the database over. Nothing
+// can be stored any more then.
+func (s *Store) Ousted() <-chan struct{} { return s.write.out }
+
 // query reads rows. Preparing a query costs as much as running it.
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	st, err := s.prepared(ctx, query)

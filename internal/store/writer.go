@@ -29,6 +29,7 @@ type writer struct {
 	next  uint64 // the next unused key of the ring
 	chats map[string]chatRow
 	met   map[string]bool    // who was seen in which chat, as chat number/member
+	out   chan struct{}      // closed when another process has written
 	step  func(query string) // tests look at each statement before it is run; nil else
 }
 
@@ -46,7 +47,7 @@ const most = 128
 func newWriter(ctx context.Context, rows database, h *home) (*writer, error) {
 	w := &writer{
 		rows: rows, says: rows.dialect(), home: h, queue: make(chan *request, most), done: make(chan struct{}),
-		stmts: map[string]*sql.Stmt{},
+		stmts: map[string]*sql.Stmt{}, out: make(chan struct{}),
 	}
 	var err error
 	if w.db, err = rows.open(h); err != nil {
@@ -241,7 +242,15 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) error {
 // reclaim puts another connection in the place of a lost one. It fails where
 // another process has claimed the database since.
 func (w *writer) reclaim(ctx context.Context) error {
+	select {
+	case <-w.out:
+		return ErrInUse
+	default:
+	}
 	conn, err := w.rows.claim(ctx, w.home, w.db)
+	if errors.Is(err, ErrInUse) {
+		close(w.out)
+	}
 	if err != nil {
 		return err
 	}
