@@ -103,7 +103,7 @@ func TestCanary(t *testing.T) {
 			if err := os.Mkdir(c.tmp, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			c.h = newHaystack(needlesOf(c.plants))
+			must(t, "writing", os.WriteFile(c.config(), []byte(canaryConfig), 0o600))
 			c.run(t)
 		})
 	}
@@ -125,7 +125,7 @@ const displayed = "Hesketh Oswaldtwistle"
 
 func (c *canary) start(t *testing.T) {
 	t.Helper()
-	err := c.l.startWith([]string{"--log-level", "debug"}, "CHAPERONE_FAULT=Merribroke", "TMPDIR="+c.tmp, "HOME="+c.tmp)
+	err := c.l.startWith([]string{"--log-level", "debug", "--config", c.config()}, "CHAPERONE_FAULT=Merribroke", "TMPDIR="+c.tmp, "HOME="+c.tmp)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, c.l.tail())
 	}
@@ -145,6 +145,10 @@ func (c *canary) run(t *testing.T) {
 	c.look(t, "after every answer")
 	c.advanceAll(t)
 	c.look(t, "after reminders")
+	c.keep(t)
+	if c.l.format == "json" { // the format of the log makes no difference to it
+		c.purged(t)
+	}
 	c.l.stop(t)
 	c.search(t, "after a stop")
 	c.scanFile(t)

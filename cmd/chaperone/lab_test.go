@@ -50,7 +50,7 @@ type lab struct {
 func newLab(t testing.TB, binary string) *lab {
 	l := &lab{
 		binary: binary, dir: t.TempDir(), format: "json",
-		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	t.Cleanup(l.kill)
 	return l
@@ -92,9 +92,9 @@ func (l *lab) startWith(flags []string, env ...string) error {
 		return nil
 	case <-l.ended:
 		return errDied
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		l.kill()
-		return fmt.Errorf("no address was printed within 15 seconds:\n%s", l.tail())
+		return fmt.Errorf("no address was printed within a minute:\n%s", l.tail())
 	}
 }
 
