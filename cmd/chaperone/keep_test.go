@@ -576,7 +576,7 @@ func TestLeavers(t *testing.T) {
 	today := time.Now()
 	day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
 	file := filepath.Join(t.TempDir(), "people.csv")
-	people := map[string]string{"S1,Sam Okafor,sam": "", "S2,Priya Nair,priya": "", "S3,Dafydd Rees,dafydd": "", "S4,Tom Ellery,tom": day(1), "S5,Aisha Khan,aisha": "", "S6,Nia Hughes,nia": ""}
+	people := map[string]string{"S1,Ines Carrick,ines": "", "S2,Joel Marlow,joel": "", "S3,Megan Tew,megan": "", "S4,Rhys Ellery,rhys": day(1), "S5,Amir Sethi,amir": "", "S6,Nia Hughes,nia": ""}
 	write := func(dismissed string) {
 		t.Helper()
 		b := []byte("Key,Name,Email,Last day,Dismissed\n")
@@ -591,9 +591,9 @@ func TestLeavers(t *testing.T) {
 	k := newKeep(t, "bots:\n  practice: {enabled: true, new_rooms: act}\ndirectory:\n  file: "+file+
 		"\n  mapping: {id: Key, name: Name, emails: [Email], leaves: Last day, dismissed: Dismissed}\n  zone: Europe/London\n  approve: true\n")
 	var crew []map[string]any
-	for _, m := range []string{"Sam Okafor", "Priya Nair", "Dafydd Rees", "Tom Ellery", "Aisha Khan", "Nia Hughes", "Owen Pryce"} {
+	for _, m := range []string{"Ines Carrick", "Joel Marlow", "Megan Tew", "Rhys Ellery", "Amir Sethi", "Nia Hughes", "Owen Pryce"} {
 		id := strings.ToLower(strings.Fields(m)[0])
-		in := map[string]any{"id": id, "name": m, "admin": id == "nia" || id == "aisha"}
+		in := map[string]any{"id": id, "name": m, "admin": id == "nia" || id == "amir"}
 		if id != "owen" { // whom nobody knows
 			in["email"] = id + "@calderwick.example"
 		}
@@ -603,52 +603,51 @@ func TestLeavers(t *testing.T) {
 	k.must(k.settled(30*time.Second, "harbour-wardens"))
 	desk := k.open("/people")
 
-	// A leaver is told first, and removed after their time and a person's yes.
+	// A leaver waits for a person's yes, is told, and is removed after their time.
 	k.must(k.advance(24 * time.Hour))
-	desk.until("#leaving + .list", "Tom Ellery")
-	desk.until("#leaving + .list", "asked for a last look")
-	desk.shows("#alarms", "Somebody looks")
+	desk.until("#questions", "Questions for you 1")
+	desk.shows("main", "End 1 membership?")
+	desk.shows("#leaving + .list", "Rhys Ellery")
 	desk.shows("main", "Owen Pryce")
 	desk.shows("main", "Not in the directory")
 	desk.look("people")
-	desk.open("/people/members?q=tom")
+	desk.open("/people/members?q=rhys")
 	desk.shows("main", "verified email")
 	desk.look("members")
-	k.must(k.advance(48 * time.Hour))
-	desk.open("/people")
-	desk.until("#questions", "Questions for you 1")
-	desk.shows("main", "End 1 membership?")
 	desk.open("/today")
 	desk.shows("main", "1 question about leavers waits")
 	desk.open("/people")
 	desk.fill("#count-q-0", "2")
 	desk.send(`form[action="/people/approve"] .btn`)
 	desk.shows("#count-q-0-fault", "It ends 1 membership")
-	if !k.in("harbour-wardens", "tom") {
-		t.Fatal("Tom was removed without a yes")
-	}
 	desk.look("people-refused")
 	desk.fill("#count-q-0", "1")
 	desk.send(`form[action="/people/approve"] .btn`)
 	desk.shows("main", "Your yes is recorded")
-	k.must(k.advance(time.Hour))
+	k.must(k.advance(time.Minute))
+	desk.until("#leaving + .list", "asked for a last look")
+	k.open("/practice/rooms/harbour-wardens?you=rhys").shows(".prompt", "Rhys")
+	if !k.in("harbour-wardens", "rhys") {
+		t.Fatal("Rhys was removed before his time")
+	}
+	k.must(k.advance(48 * time.Hour))
 	desk.until("#removed", "Removed 1")
-	if k.in("harbour-wardens", "tom") {
-		t.Error("Tom is in the chat still")
+	if k.in("harbour-wardens", "rhys") {
+		t.Error("Rhys is in the chat still")
 	}
 
 	// The dismissed go without a time of grace; the last two administrators stay.
 	today = today.AddDate(0, 0, 3)
-	people["S3,Dafydd Rees,dafydd"], people["S6,Nia Hughes,nia"] = day(0), day(-1)
+	people["S3,Megan Tew,megan"], people["S6,Nia Hughes,nia"] = day(0), day(-1)
 	write("S3")
 	k.must(k.advance(time.Minute))
 	desk.until("#questions", "Questions for you")
-	desk.shows("main", "Dafydd Rees")
+	desk.shows("main", "Megan Tew")
 	desk.fill("#count-q-0", fmt.Sprint(desk.count("#q0 ~ table tbody tr")))
 	desk.send(`form[action="/people/approve"] .btn`)
 	k.must(k.advance(time.Minute))
 	desk.until("#removed", "Removed 2")
-	if k.in("harbour-wardens", "dafydd") {
+	if k.in("harbour-wardens", "megan") {
 		t.Error("the dismissed is in the chat still")
 	}
 	k.must(k.advance(72 * time.Hour))
@@ -674,7 +673,7 @@ func TestLeavers(t *testing.T) {
 	desk.look("people-stopped")
 	desk.open("/today")
 	desk.shows("main", "Nobody is removed now")
-	for _, m := range []string{"sam", "priya", "aisha", "nia", "owen"} {
+	for _, m := range []string{"ines", "joel", "amir", "nia", "owen"} {
 		if !k.in("harbour-wardens", m) {
 			t.Errorf("%s was removed", m)
 		}
@@ -688,7 +687,7 @@ func TestLeavers(t *testing.T) {
 	desk.fill("#review", "2099-06-01")
 	desk.fill("#people", "S1")
 	desk.send("form .btn.go")
-	desk.shows("main", "S1: covers practice/sam")
+	desk.shows("main", "S1: covers practice/ines")
 	k.stop(t)
 }
 
