@@ -221,8 +221,16 @@ func (e *Engine) learned(ctx context.Context, out Outlook) error {
 	}
 	t.Alarms = slices.Concat(out.Plan.Alarms, out.alarms())
 	news, err := e.o.Store.SaveTurn(ctx, out.Now, t)
+	type group struct {
+		kind directory.AlarmKind
+		chat chat.ID
+	}
+	count := map[group]int{}
 	for _, a := range news {
-		e.o.Log.Warn("a member or leaver needs a person to look: see chaperone leavers list", "alarm", a.Kind, "chat", a.Chat)
+		count[group{a.Kind, a.Chat}]++
+	}
+	for g, n := range count {
+		e.o.Log.Warn("members or leavers need a person to look: see chaperone leavers list", "alarm", g.kind, "chat", g.chat, "members", n)
 	}
 	return err
 }
