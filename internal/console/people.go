@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chaperone/internal/access"
+	"chaperone/internal/clock"
 )
 
 func (c *Console) peopleRoutes() []Route {
@@ -42,17 +43,17 @@ type leaversView struct {
 
 // leaverStep is one leaver in one chat.
 type leaverStep struct {
-	Key     string    `json:"key"`
-	Chat    string    `json:"chat"`
-	Title   string    `json:"title"`
-	Member  string    `json:"member"`
-	Name    string    `json:"name"`
-	Person  string    `json:"person"`
-	LastDay string    `json:"last_day"`
-	State   string    `json:"state"`
-	At      time.Time `json:"at"`
-	Why     string    `json:"why"`
-	Because string    `json:"because"`
+	Key     string     `json:"key"`
+	Chat    string     `json:"chat"`
+	Title   string     `json:"title"`
+	Member  string     `json:"member"`
+	Name    string     `json:"name"`
+	Person  string     `json:"person"`
+	LastDay clock.Date `json:"last_day"`
+	State   string     `json:"state"`
+	At      time.Time  `json:"at"`
+	Why     string     `json:"why"`
+	Because string     `json:"because"`
 }
 
 // Who is the member as people know them.
@@ -134,12 +135,12 @@ func (a leaverAlarm) Kinds() string {
 
 // staying is who stays, or came back, in spite of a leaving date.
 type staying struct {
-	Person  string    `json:"person"`
-	LastDay string    `json:"last_day"`
-	Says    string    `json:"says"`
-	Why     string    `json:"why"`
-	At      time.Time `json:"at"`
-	Invite  []string  `json:"invite"`
+	Person  string     `json:"person"`
+	LastDay clock.Date `json:"last_day"`
+	Says    string     `json:"says"`
+	Why     string     `json:"why"`
+	At      time.Time  `json:"at"`
+	Invite  []string   `json:"invite"`
 }
 
 // small is one of the many little forms of a page: what is said in one does
