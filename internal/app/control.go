@@ -61,6 +61,7 @@ func (a *App) calls() control.Table {
 	a.leaverCalls(t)
 	a.signInCalls(t)
 	a.lookCalls(t)
+	a.ruleCalls(t)
 	return t
 }
 
@@ -123,7 +124,7 @@ type Hold struct {
 type Placed struct {
 	Hold    Hold     `json:"hold"`
 	Settled bool     `json:"settled"`           // it keeps everything it covers, less what follows
-	Done    []string `json:"done,omitempty"`    // messages destroyed while it was being placed
+	Done    []string `json:"done,omitempty"`    // messages destroyed since it claims them: before it was in force
 	Unknown []string `json:"unknown,omitempty"` // messages that may have been destroyed: a person looks
 	Warning string   `json:"warning,omitempty"` // why it is not settled yet
 	People  []string `json:"people,omitempty"`  // which accounts are known to be the people it covers, and that others are not known

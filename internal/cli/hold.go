@@ -87,7 +87,7 @@ func (d *desk) placed(cmd *cobra.Command, p app.Placed) error {
 			cmd.Printf("  %s\n", plain(m))
 		}
 		for _, m := range p.Done {
-			cmd.Printf("  Deleted while it was being placed: %s\n", m)
+			cmd.Printf("  Deleted before it was in force, since %s: %s\n", told(p.Hold.Since), m)
 		}
 		for _, m := range p.Unknown {
 			cmd.Printf("  May have been deleted, look at it: %s\n", m)

@@ -145,7 +145,7 @@ func (e *Engine) awaitHold(ctx context.Context, h hold.Hold) (hold.Report, error
 		return hold.Report{}, err
 	}
 	for {
-		fences, err := e.o.Store.Fences(ctx, h.Placed.Add(-hold.Slack))
+		fences, err := e.o.Store.Fences(ctx, h.Claims().Add(-hold.Slack))
 		if err != nil {
 			return hold.Report{}, err
 		}

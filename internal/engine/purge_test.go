@@ -6,6 +6,7 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
+	"chaperone/internal/clock"
 	"chaperone/internal/hold"
 	"chaperone/internal/retention"
 )
@@ -37,5 +38,32 @@ func TestAHoldKeepsWhatUndoHas(t *testing.T) {
 	}
 	if u, err := h.UndoRun(t.Context(), "keep", r.Date, "Nasreen Malik"); err != nil || u.Posted != 0 || u.Without != 3 {
 		t.Errorf("after the purge the undo gives back %+v (%v)", u, err)
+	}
+}
+
+// An information request freezes deletion from its receipt: what went between
+// then and its registration is named, and is kept where undo still has it.
+func TestARequestClaimsFromItsReceipt(t *testing.T) {
+	bot := newFaulty()
+	h := startAs(t, bot, fetching{bot}, []retention.Schedule{monthly(t, "=")})
+	h.posts(t, 3)
+	before := h.now()
+	h.advance(t, 31*24*time.Hour)
+	h.advance(t, time.Hour) // beyond the slack between clocks
+	for _, c := range []struct {
+		received time.Time
+		done     int
+	}{{h.now(), 0}, {before, 3}} {
+		_, r, err := h.PlaceHold(t.Context(), hold.Hold{
+			Matter: "Request 2026/114", Request: "2026/114", Owner: "Nasreen Malik", Reason: "information request", Scope: hold.Scope{Chats: []chat.ID{room}},
+			Since: c.received, Review: clock.DateOf(h.now().AddDate(1, 0, 0)), PlacedBy: "Nasreen Malik",
+		})
+		if err != nil || len(r.Done) != c.done {
+			t.Errorf("received %s: %d deletions are named, want %d (%v)", c.received, len(r.Done), c.done, err)
+		}
+	}
+	h.advance(t, 60*24*time.Hour)
+	if u, err := h.UndoRun(t.Context(), "keep", h.runs(t)[len(h.runs(t))-1].Date, "Nasreen Malik"); err != nil || u.Posted != 3 {
+		t.Errorf("the undo gives back %+v (%v)", u, err)
 	}
 }

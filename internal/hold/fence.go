@@ -123,7 +123,7 @@ func (f Fence) Close(o Outcome, now time.Time) (Fence, error) {
 type Report struct {
 	Open    []Fence   // calls under way
 	Until   time.Time // when the last of these must have ended
-	Done    []Fence   // destroyed what the hold covers, while it was being placed
+	Done    []Fence   // destroyed what the hold covers, since the matter claims it
 	Unknown []Fence   // may have: a person looks
 }
 
@@ -134,7 +134,7 @@ func (r Report) Settled() bool { return len(r.Open) == 0 }
 // Wait looks which calls about what the hold covers were under way when it was
 // stored. It is asked again, with the fences read anew, until Settled. fences
 // may be all of them, or those that are open, of unknown outcome, or closed
-// since the hold was placed, less Slack. Asked again later it knows more about unknown outcomes.
+// since the hold claims what it covers, less Slack. Asked again later it knows more about unknown outcomes.
 func Wait(h Hold, fences []Fence, now time.Time) Report {
 	var r Report
 	for _, f := range fences {
@@ -149,7 +149,7 @@ func Wait(h Hold, fences []Fence, now time.Time) Report {
 			}
 		case f.Open(), f.Outcome == Unknown: // however long ago: it may yet arrive
 			r.Unknown = append(r.Unknown, f)
-		case f.Outcome == Done && !f.Closed.Before(h.Placed.Add(-Slack)):
+		case f.Outcome == Done && !f.Closed.Before(h.Claims().Add(-Slack)):
 			r.Done = append(r.Done, f)
 		}
 	}
