@@ -81,6 +81,9 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	if !slices.Contains(exports.Formats, exports.Format(s.input)) {
 		return fmt.Errorf("--input %q: use one of %v", s.input, exports.Formats)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" { // many rules and long messages cost collections, not memory
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
+	}
 	list, err := rules.LoadDir(s.rules)
 	if err != nil {
 		return err
@@ -98,9 +101,6 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	}
 	for _, a := range args {
 		s.total += size(a)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" { // long messages cost collections, not memory
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 	}
 	s.progress = startProgress(cmd.ErrOrStderr(), s.bar)
 	for _, a := range args {
