@@ -690,7 +690,7 @@ func TestLeavers(t *testing.T) {
 	desk.fill("#review", "2099-06-01")
 	desk.fill("#people", "S1")
 	desk.send("form .btn.go")
-	desk.shows("main", "S1: covers practice/ines")
+	desk.shows("main", "s1: covers practice/ines")
 	k.stop(t)
 }
 
