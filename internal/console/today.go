@@ -161,7 +161,7 @@ func (p *todayPage) leavers(c *Console, r *http.Request) error {
 		it.Fact = counted(steps, "membership", "memberships") + " in all. Nobody unknown is removed."
 	}
 	p.look(len(l.Questions), it, "Leavers", "no question waits")
-	if len(l.Stopped) > 0 {
+	if len(l.Stopped) > 0 && !strings.HasPrefix(l.Stopped[0], "This is the first directory") { // which is nobody's task
 		p.Items = append(p.Items, item{Mark: "caution", Kind: "Leavers", Title: "Nobody is removed now", Fact: capital(l.Stopped[0]), Button: "See why", Path: "/people"})
 	}
 	if len(l.Alarms) > 0 {
