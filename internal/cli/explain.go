@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"chaperone/internal/app"
 	"chaperone/internal/chat"
+	"chaperone/rules"
 )
 
 // explainCommand tells what would be found in a message and what would be
@@ -34,17 +36,46 @@ speaks, and what its sender would be asked. Nothing is kept or sent.`,
 			if err != nil {
 				return err
 			}
+			list, err := rules.LoadDir(dir)
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
 				return enc.Encode(e)
 			}
-			return tell(cmd.OutOrStdout(), e)
+			return tell(cmd.OutOrStdout(), e, list)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "rules", "", "`DIR` of the organisation's own rules")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// tellOtherwise says what would have made a finding surer or less sure.
+func tellOtherwise(w io.Writer, c rules.Context, confidence float64) {
+	if c.With > confidence {
+		signals := slices.Concat(c.Words, c.Findings)
+		fmt.Fprintf(w, "    surer (%.2f) with one of these %s: %s\n", c.With, reachInWords(c.Reach), few(signals))
+	} else if c.With > 0 && c.Alone < confidence {
+		fmt.Fprintf(w, "    without that it would be %.2f\n", c.Alone)
+	}
+	if len(c.Against) > 0 {
+		fmt.Fprintf(w, "    less sure beside: %s\n", few(c.Against))
+	}
+	if len(c.Never) > 0 {
+		fmt.Fprintf(w, "    not found at all beside: %s\n", few(c.Never))
+	}
+}
+
+// few shows the first of many words.
+func few(words []string) string {
+	const shown = 6
+	if len(words) <= shown {
+		return strings.Join(words, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:shown], ", "), len(words)-shown)
 }
 
 const maxMessage = 16 << 20
@@ -71,7 +102,7 @@ func readMessage(cmd *cobra.Command, name string) (app.Sample, error) {
 	return m, nil
 }
 
-func tell(w io.Writer, e app.Explanation) error {
+func tell(w io.Writer, e app.Explanation, list []rules.Rule) error {
 	var b strings.Builder
 	if len(e.Findings) == 0 {
 		b.WriteString("Nothing is found.\n")
@@ -80,6 +111,9 @@ func tell(w io.Writer, e app.Explanation) error {
 		fmt.Fprintf(&b, "%s (%s, %s, confidence %.2f), bytes %d to %d\n", f.Mask, f.Rule, f.Severity, f.Confidence, f.Start, f.End)
 		for _, why := range f.Because {
 			fmt.Fprintf(&b, "    because %s\n", why)
+		}
+		if r := ruleOf(list, f.Rule); r != nil {
+			tellOtherwise(&b, r.Context, f.Confidence)
 		}
 	}
 	fmt.Fprintf(&b, "\nOutcome: %s\n", e.Outcome)

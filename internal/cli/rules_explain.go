@@ -13,7 +13,8 @@ import (
 
 // rulesExplain is "chaperone rules explain ID": one rule, in words.
 func rulesExplain(dir *string) *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use:   "explain ID",
 		Short: "Say what a rule looks for, what makes it sure, and why it is there",
 		Args:  cobra.ExactArgs(1),
@@ -26,13 +27,15 @@ func rulesExplain(dir *string) *cobra.Command {
 			if i < 0 {
 				return fmt.Errorf("there is no rule %q that is on; chaperone rules list shows them all", args[0])
 			}
-			explainRule(cmd.OutOrStdout(), list[i])
+			explainRule(cmd.OutOrStdout(), list[i], all)
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "show every word of long lists")
+	return cmd
 }
 
-func explainRule(w io.Writer, r rules.Rule) {
+func explainRule(w io.Writer, r rules.Rule, all bool) {
 	fmt.Fprintf(w, "%s: %s\n\n", r.ID, r.Title)
 	fmt.Fprintf(w, "It finds      %s (%s)\n", rules.Categories()[r.Category], r.Category)
 	fmt.Fprintf(w, "Information   %s, severity %s\n", r.Class, r.Severity)
@@ -42,16 +45,19 @@ func explainRule(w io.Writer, r rules.Rule) {
 		fmt.Fprintf(w, "Guidance      %s\n", r.Guidance)
 	}
 	fmt.Fprintf(w, "\nHow sure it is (reported from %.1f)\n", rules.ReportAt)
-	fmt.Fprintf(w, "  by form alone: %.2f\n", r.Context.Alone)
-	if says := rules.Validators()[r.Validate].Says; says != "" {
+	fmt.Fprintf(w, "  by its form alone: %.2f\n", r.Context.Alone)
+	if says := r.Validator().Says; says != "" {
 		fmt.Fprintf(w, "  the form counts only when %s\n", says)
 	}
-	explainContext(w, r.Context)
+	if r.Context.Lone > 0 {
+		fmt.Fprintf(w, "  when the message is nothing else: %.2f\n", r.Context.Lone)
+	}
+	explainContext(w, r.Context, all)
 	explainExamples(w, "Found", r.Examples.Hit)
 	explainExamples(w, "Left alone", r.Examples.Miss)
 }
 
-func explainContext(w io.Writer, c rules.Context) {
+func explainContext(w io.Writer, c rules.Context, all bool) {
 	if c.With > 0 {
 		fmt.Fprintf(w, "  with a signal %s: %.2f\n", reachInWords(c.Reach), c.With)
 	}
@@ -59,12 +65,12 @@ func explainContext(w io.Writer, c rules.Context) {
 		if len(words) == 0 {
 			return
 		}
-		const shown = 12
-		more := ""
-		if len(words) > shown {
-			more = fmt.Sprintf(" and %d more", len(words)-shown)
+		const most = 12
+		list, more := words, ""
+		if len(words) > most && !all {
+			list, more = words[:most], fmt.Sprintf(" and %d more (all of them: chaperone rules explain --all)", len(words)-most)
 		}
-		fmt.Fprintf(w, "  %s: %s%s\n", what, strings.Join(words[:min(shown, len(words))], ", "), more)
+		fmt.Fprintf(w, "  %s: %s%s\n", what, strings.Join(list, ", "), more)
 	}
 	some("signals are the words", c.Words)
 	some("signals are findings of", c.Findings)

@@ -20,15 +20,32 @@ import (
 // find, and would no longer find, in messages that are there.
 func rulesSimulate(dir *string) *cobra.Command {
 	var from string
-	var asJSON bool
+	var stored bool
+	var days int
+	var d desk
 	c := &cobra.Command{
-		Use:   "simulate PATH...",
+		Use:   "simulate PATH... | --stored",
 		Short: "Show what a change of the rules would find in exports, and what no longer",
 		Long: `Reads chat exports, JSON lines and plain text twice: with the rules as they are
 (--from DIR, or the built-in rules alone) and as they would be (--rules DIR).
-Shows every finding that comes or goes, by its place and mask, never its text.`,
-		Args: cobra.MinimumNArgs(1),
+Shows every finding that comes or goes, by its place and mask, never its text.
+
+With --stored it is held against what Chaperone found in its own chats: which
+findings the changed rules would not have made, or would have called more or
+less severe. Of those messages no text is kept, so what a changed pattern or
+context would find in them cannot be told: replay an export for that.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && !stored {
+				return errors.New("name the exports to read, or say --stored")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if stored {
+				if err := simulateStored(cmd, &d, from, *dir, days); err != nil || len(args) == 0 {
+					return err
+				}
+			}
 			before, err := compileRules(from)
 			if err != nil {
 				return fmt.Errorf("the rules as they are: %w", err)
@@ -43,7 +60,7 @@ Shows every finding that comes or goes, by its place and mask, never its text.`,
 					return err
 				}
 			}
-			if asJSON {
+			if d.asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(s.changes())
 			}
 			s.print(cmd.OutOrStdout())
@@ -51,7 +68,9 @@ Shows every finding that comes or goes, by its place and mask, never its text.`,
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "`DIR` of the organisation's rules as they are; empty is the built-in rules alone")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&stored, "stored", false, "hold the change against the findings that are stored")
+	c.Flags().IntVar(&days, "days", 90, "with --stored, how many days to look back")
+	d.flags(c, false)
 	return c
 }
 

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chaperone/internal/store"
+	"chaperone/rules"
 )
 
 func runRules(args ...string) (string, error) {
@@ -94,5 +97,26 @@ func TestRulesSimulateShowsWhatComesAndGoes(t *testing.T) {
 	}
 	if strings.Contains(out, "123456") || strings.Contains(out, "someone@") {
 		t.Errorf("it shows a value:\n%s", out)
+	}
+}
+
+// Stored findings show what a change of rules means where no text is kept.
+func TestStoredChanges(t *testing.T) {
+	rule := func(id string, severity rules.Severity, pattern string) rules.Rule {
+		return rules.Rule{ID: id, Severity: severity, Patterns: []string{pattern}}
+	}
+	found := []store.Found{
+		{Rule: "gone", Severity: rules.Note, Findings: 3, Messages: 2}, {Rule: "milder", Severity: rules.Serious, Findings: 4, Messages: 4},
+		{Rule: "other", Severity: rules.Note, Findings: 1, Messages: 1}, {Rule: "same", Severity: rules.Note, Findings: 7, Messages: 5},
+	}
+	before := []rules.Rule{rule("gone", rules.Note, "a"), rule("milder", rules.Serious, "b"), rule("other", rules.Note, "c"), rule("same", rules.Note, "d")}
+	after := []rules.Rule{rule("milder", rules.Note, "b"), rule("other", rules.Note, "x"), rule("same", rules.Note, "d")}
+	changes, kept := storedChanges(found, before, after)
+	var out bytes.Buffer
+	tellStored(&out, changes, kept, 90)
+	for _, want := range []string{"- gone: 3 findings in 2 messages", "~ milder: 4 findings in 4 messages", "would be note instead of serious", "? other: 1 finding in 1 message", "7 stored findings of the last 90 days would stay as they are."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out.String())
+		}
 	}
 }

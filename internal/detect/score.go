@@ -152,6 +152,9 @@ func (sc *scorer) signal(r *compiled, c candidate, others []scored) (signal, int
 func (sc *scorer) because(k scored) []string {
 	r := &sc.set.rules[k.rule]
 	out := []string{"it has the form of " + article(r.Title)}
+	if r.Whole {
+		out[0] = "its words tell of " + article(r.Title)
+	}
 	add := func(format, word string) { out = append(out, fmt.Sprintf(format, word)) }
 	if r.check.Says != "" {
 		out = append(out, r.check.Says)
@@ -455,6 +458,9 @@ func mask(r rules.Rule, value string) string {
 }
 
 func article(title string) string {
+	if strings.HasPrefix(title, "a ") || strings.HasSuffix(title, " of a person") {
+		return title
+	}
 	switch title[0] {
 	case 'a', 'e', 'i', 'o', 'A', 'E', 'I', 'O', 'N':
 		return "an " + title
