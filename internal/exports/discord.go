@@ -142,7 +142,8 @@ func joined(parts []string) string {
 }
 
 // discordPackage reads the folder of messages of a data package.
-func (t *tree) discordPackage(root string, out *sink) {
+func (t *tree) discordPackage(l layout, out *sink) {
+	root := l.root
 	names := map[string]string{}
 	if s, done, err := t.source(root + "index.json"); err == nil {
 		w := s.walk(out)
@@ -165,7 +166,7 @@ func (t *tree) discordPackage(root string, out *sink) {
 			return
 		}
 		if !strings.HasPrefix(e.name, root) || file != "messages.json" && file != "messages.csv" {
-			if !strings.HasPrefix(e.name, root) || file != "channel.json" && e.name != root+"index.json" {
+			if strings.HasPrefix(e.name, l.claims) && file != "channel.json" && e.name != root+"index.json" {
 				other++
 			}
 			continue
@@ -186,9 +187,9 @@ func (t *tree) discordPackage(root string, out *sink) {
 		done()
 	}
 	if other > 0 {
-		out.gap(t.name, many(other, "other file")+" not looked into")
+		out.gap(t.place(l.claims), many(other, "other file")+" not looked into")
 	}
-	out.gap(t.name, "a data package holds only what its one person wrote")
+	out.gap(t.place(l.claims), "a data package holds only what its one person wrote")
 }
 
 // discordChannel is what a data package says of a channel.

@@ -113,60 +113,97 @@ func openFolder(name string, count func(int), out *sink) *tree {
 	return t
 }
 
-// read reads a folder or archive as the export that its layout shows, or else
-// file by file.
+// read reads what a folder or archive holds: exports that their layout shows,
+// one or several, and every other file by itself.
 func (t *tree) read(as Format, out *sink) {
-	before := out.n
-	switch root, kind := t.layout(); {
-	case kind == Slack && (as == Auto || as == Slack):
-		t.slack(root, out)
-	case kind == Discord && (as == Auto || as == Discord):
-		t.discordPackage(root, out)
-	default:
-		t.each(as, out)
+	before, faults := out.n, out.faults
+	var roots []string
+	for _, l := range t.layouts() {
+		switch {
+		case l.kind == Slack && (as == Auto || as == Slack):
+			t.slack(l.root, out)
+		case l.kind == Discord && (as == Auto || as == Discord):
+			t.discordPackage(l, out)
+		default:
+			continue
+		}
+		roots = append(roots, l.claims)
 	}
-	if out.n == before && !out.stopped && len(t.files) == 0 {
+	t.each(as, func(name string) bool {
+		return slices.ContainsFunc(roots, func(r string) bool { return strings.HasPrefix(name, r) })
+	}, out)
+	if out.n == before && out.faults == faults && !out.stopped && len(t.files) == 0 {
 		out.broken(t.name, "it is empty")
 	}
 }
 
-// layout tells exports of many files from each other by the files that only
-// they have, at the top or in one folder below it.
-func (t *tree) layout() (root string, kind Format) {
-	for _, e := range t.files {
-		dir, file := path.Split(e.name)
-		switch {
-		case strings.Count(dir, "/") <= 1 && (file == "channels.json" || file == "dms.json" || file == "groups.json" || file == "mpims.json"):
-			return dir, Slack
-		case strings.Count(dir, "/") <= 2 && strings.EqualFold(path.Base(dir), "messages") && file == "index.json":
-			return dir, Discord
-		}
+// place names a folder of the tree.
+func (t *tree) place(dir string) string {
+	if dir == "" {
+		return t.name
 	}
-	return "", Auto
+	return t.inside + strings.TrimSuffix(dir, "/")
 }
 
-// each reads file after file, and says what it left closed.
-func (t *tree) each(as Format, out *sink) {
+// layout is an export of many files.
+type layout struct {
+	root   string // the folder that its own files lie in
+	kind   Format
+	claims string // every file below this folder is part of it
+}
+
+// layouts finds exports of many files by the files that only they have, at most
+// three folders deep.
+func (t *tree) layouts() (found []layout) {
+	for _, e := range t.files {
+		dir, file := path.Split(e.name)
+		l := layout{root: dir, claims: dir}
+		switch {
+		case file == "channels.json" || file == "dms.json" || file == "groups.json" || file == "mpims.json":
+			l.kind = Slack
+		case file == "index.json" && strings.EqualFold(path.Base(dir), "messages"):
+			l.kind = Discord
+			if l.claims = path.Dir(strings.TrimSuffix(dir, "/")) + "/"; l.claims == "./" {
+				l.claims = ""
+			}
+		default:
+			continue
+		}
+		part := slices.ContainsFunc(found, func(f layout) bool { return strings.HasPrefix(l.root, f.claims) })
+		if strings.Count(dir, "/") <= 3 && !part {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// each reads file after file, those of exports that were read left out, and
+// says what it left closed.
+func (t *tree) each(as Format, done func(name string) bool, out *sink) {
 	left := map[string]int{}
 	for _, e := range t.files {
 		if out.stopped {
 			return
 		}
-		name := path.Base(e.name)
-		if strings.HasPrefix(name, ".") || strings.HasPrefix(e.name, "__MACOSX/") {
-			continue
+		if !done(e.name) {
+			t.one(e, as, left, out)
 		}
-		if kind := mediaKind(name); kind != "" {
-			left[kind]++
-			continue
-		}
-		if as == WhatsApp && !strings.EqualFold(path.Ext(name), ".txt") && !strings.EqualFold(path.Ext(name), ".zip") {
-			left["other file"]++
-			continue
-		}
-		t.file(e, as, left, out)
 	}
 	t.say(left, out)
+}
+
+// one reads a file, or counts it as left closed.
+func (t *tree) one(e entry, as Format, left map[string]int, out *sink) {
+	name := path.Base(e.name)
+	switch kind := mediaKind(name); {
+	case strings.HasPrefix(name, "."), strings.HasPrefix(e.name, "__MACOSX/"):
+	case kind != "":
+		left[kind]++
+	case as == WhatsApp && !strings.EqualFold(path.Ext(name), ".txt") && !strings.EqualFold(path.Ext(name), ".zip"):
+		left["other file"]++
+	default:
+		t.file(e, as, left, out)
+	}
 }
 
 // file reads one file of many.

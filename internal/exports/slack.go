@@ -109,6 +109,7 @@ func (s *source) slackSend(out *sink, m slackMessage, names slackNames, at Messa
 
 // slack reads a whole export, its names first.
 func (t *tree) slack(root string, out *sink) {
+	place := t.place(root)
 	names := slackNames{map[string]string{}, map[string]string{}}
 	for _, f := range []string{"users.json", "org_users.json"} {
 		t.list(root+f, out, func(u slackPerson) { names.people[u.ID] = u.name() })
@@ -127,18 +128,24 @@ func (t *tree) slack(root string, out *sink) {
 	named := out.named
 	for _, kind := range []struct{ file, what string }{{"groups.json", "private channels"}, {"dms.json", "direct messages"}, {"mpims.json", "direct messages of several people"}} {
 		if !t.has(root + kind.file) {
-			out.gap(t.name, "the export holds no "+kind.what)
+			out.gap(place, "the export holds no "+kind.what)
 		}
 	}
-	files, other := 0, 0
+	files, left := 0, map[string]int{}
 	for _, e := range t.files {
 		rel, ok := strings.CutPrefix(e.name, root)
 		folder, day, in := strings.Cut(rel, "/")
-		if out.stopped || !ok || !in {
+		if out.stopped || !ok {
 			continue
 		}
-		if path.Ext(day) != ".json" || strings.Contains(day, "/") {
-			other++
+		if read, list := slackLists[rel]; list {
+			if !read {
+				left["other file"]++
+			}
+			continue
+		}
+		if !in || path.Ext(day) != ".json" || strings.Contains(day, "/") { // a canvas, or what lies there by chance
+			t.one(e, Auto, left, out)
 			continue
 		}
 		files++
@@ -154,15 +161,21 @@ func (t *tree) slack(root string, out *sink) {
 		s.slackFile(out, names, c.title(names), c.ID+"/", c.private())
 		done()
 	}
-	if other > 0 {
-		out.gap(t.name, many(other, "other file")+" not looked into")
-	}
+	t.say(left, out)
 	if n := out.named - named; n > 0 {
-		out.gap(t.name, many(n, "file")+" named; a Slack export holds none of them")
+		out.gap(place, many(n, "file")+" named; a Slack export holds none of them")
 	}
 	if files == 0 {
-		out.broken(t.name, "the export holds no messages")
+		out.broken(place, "the export holds no messages")
 	}
+}
+
+// slackLists are the files of an export that hold no messages: people and
+// chats, which are read first, and what apps and moderators did (false), which
+// is left closed.
+var slackLists = map[string]bool{
+	"channels.json": true, "groups.json": true, "dms.json": true, "mpims.json": true, "users.json": true, "org_users.json": true,
+	"integration_logs.json": false, "canvases.json": false, "content_flags.json": false,
 }
 
 type slackPerson struct {
