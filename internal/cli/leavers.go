@@ -95,7 +95,7 @@ var leaverStates = map[string]string{
 
 func leaverLine(st app.LeaverStep) string {
 	line := who(st.Name, st.Member) + ", person " + plain(st.Person) + ", in " + plain(st.Chat) + ": last day " + st.LastDay.String() + "; " + leaverStates[st.State]
-	if !st.At.IsZero() {
+	if !st.At.IsZero() && st.State != "watched" {
 		line += " " + map[bool]string{true: "on ", false: "until "}[st.State == "removed" || st.State == "due"] + told(st.At)
 	}
 	if st.Why != "" {

@@ -25,8 +25,9 @@ type Directory struct {
 }
 
 const (
-	departEvery = time.Hour        // leavers are planned anew at least this often
-	listEvery   = time.Hour        // and members listed anew
+	departEvery = time.Hour        // leavers are planned anew at least this often, …
+	lookEvery   = 5 * time.Second  // whether there is a new directory
+	listEvery   = time.Hour        // … and members listed anew
 	freshFor    = time.Minute      // a removal begins on a plan that is no older
 	sayWithin   = 5 * time.Minute  // so long a removal waits for a farewell that is on its way
 	tryAgain    = 24 * time.Hour   // after a platform refused a removal
@@ -78,13 +79,23 @@ func (e *Engine) depart(ctx context.Context, asap bool) (time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !e.departs(ctx, asap) {
-		if rest := e.rest(); w.news.Load() && rest > 0 {
-			return e.o.Now().Add(rest), nil
-		}
-		return w.next, nil
+		return e.lookAgain(), nil
 	}
 	err := e.turn(ctx)
-	return w.next, err
+	return e.lookAgain(), err
+}
+
+// lookAgain is when something falls due, or there may be a new file.
+func (e *Engine) lookAgain() time.Time {
+	wait := lookEvery
+	if e.leaving.news.Load() {
+		wait = min(wait, max(e.rest(), 0))
+	}
+	at := e.o.Now().Add(wait)
+	if next := e.leaving.next; !next.IsZero() && next.Before(at) {
+		return next
+	}
+	return at
 }
 
 // rest is how long the machine is still spared after the last plan.

@@ -218,7 +218,8 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 		}
 	case chat.Left:
 		for _, sh := range b.prompts {
-			if sh.Member == ev.Member && sh.Waiting() {
+			// A farewell can be answered from outside, where a platform lets them.
+			if sh.Member == ev.Member && sh.Waiting() && !sh.Leaving() {
 				sh.Withdraw(b.now)
 				b.touched[sh] = true
 			}
