@@ -512,7 +512,7 @@ func jumped(k *keep, desk *tab) {
 	desk.gone("#vouch")
 	sam.shows("#messages", "This message was deleted")
 	desk.open("/gaps")
-	desk.shows("main", "Chaperone was not running")
+	desk.shows("main", "its notice did not stand there")
 	desk.look("gaps")
 }
 
