@@ -100,8 +100,13 @@ contact:
   name: {{quote .Name}}
   how: {{quote .How}}
 
-# Where the console is. Keep it on this machine: there is no sign-in yet.
+# Where the console is. It stays on this machine until it has an address.
 listen: 127.0.0.1:8420
+
+# Everybody signs in: the first start prints a link. Without this the console is
+# read and nothing can be done there.
+sign_in:
+  required: true
 
 # The folder that state lives in, and the key that seals it. Without the key
 # the data cannot be opened: keep a copy of it elsewhere.

@@ -275,7 +275,8 @@ func (c *Console) approveLeavers(w http.ResponseWriter, r *http.Request) {
 	if ok {
 		l, err := ask[leaversView](c, r, "leavers.list", nil)
 		if err != nil {
-			c.broken(w, r, err)
+			f.need(false, "", c.says(err))
+			c.showPeople(w, r, http.StatusUnprocessableEntity, f)
 			return
 		}
 		steps, found := 0, false
