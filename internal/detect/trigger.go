@@ -191,6 +191,18 @@ func times(re *syntax.Regexp, least, most int, word bool) expectation {
 	if most < 0 || most > long {
 		most = max(long, least)
 	}
+	var after, outside *expectation // the same each time: after a word's character, and not
+	once := func(word bool) expectation {
+		kept := &outside
+		if word {
+			kept = &after
+		}
+		if *kept == nil {
+			e := expect(re, word)
+			*kept = &e
+		}
+		return **kept
+	}
 	out := expectation{word: word}
 	reached := 1.0
 	for n := 0; ; n++ {
@@ -200,7 +212,7 @@ func times(re *syntax.Regexp, least, most int, word bool) expectation {
 		if n == most {
 			return out
 		}
-		e := expect(re, out.word)
+		e := once(out.word)
 		out.waiting += reached * e.waiting
 		out.word = e.word
 		reached *= min(e.matches, 0.98)
