@@ -139,6 +139,13 @@ func (r runView) Says() string {
 	return string(r.State)
 }
 
+// Told reports whether lists name the run: it waits, is under way, was stopped
+// or had something to do.
+func (r runView) Told() bool {
+	return r.State == retention.Planned || r.State == retention.Underway || r.State == retention.Stopped ||
+		r.Certificate != nil && len(r.Certificate.Counts) > 0
+}
+
 // Words says how a disposal ended, at the beginning of a row.
 func (r runView) Words(o string) string { return capital(outcomeWords(retention.Outcome(o))) }
 
@@ -240,7 +247,7 @@ func (c *Console) disposals(w http.ResponseWriter, r *http.Request) {
 		for _, run := range s.Runs {
 			if run.Title = s.Name(); run.State == retention.Planned || run.State == retention.Underway {
 				p.Waiting = append(p.Waiting, run)
-			} else if run.Certificate != nil || run.State == retention.Stopped {
+			} else if run.Told() {
 				p.Recent = append(p.Recent, run)
 			}
 		}
@@ -270,7 +277,7 @@ func (c *Console) showSchedule(w http.ResponseWriter, r *http.Request, status in
 	}
 	for _, s := range all {
 		for _, run := range s.Runs {
-			if s.ID == l.Schedule.ID && run.State != retention.MadeGood && len(l.Schedule.Runs) < 15 {
+			if s.ID == l.Schedule.ID && run.Told() && len(l.Schedule.Runs) < 15 {
 				l.Schedule.Runs = append(l.Schedule.Runs, run)
 			}
 		}
