@@ -237,7 +237,7 @@ var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 func (l *loader) expand(r *Rule) {
 	r.Patterns = slices.Clone(r.Patterns)
 	for i := range r.Patterns {
-		r.Patterns[i] = l.expandPattern(r, r.Patterns[i])
+		r.Patterns[i] = l.expandPattern(r, plain(r.Patterns[i]))
 	}
 	for _, words := range []*[]string{&r.Context.Words, &r.Context.Also, &r.Context.Against, &r.Context.Never} {
 		*words = l.expandWords(r, *words)
@@ -284,14 +284,16 @@ func (l *loader) expandWords(r *Rule, in []string) []string {
 	for _, w := range in {
 		name, isList := strings.CutPrefix(w, "list:")
 		if !isList {
-			out = append(out, w)
+			out = append(out, plain(w))
 			continue
 		}
 		words, ok := l.lists[name]
 		if !ok {
 			l.fault(r.File, r.Line, r.ID, "there is no list called %q", name)
 		}
-		out = append(out, words...)
+		for _, w := range words {
+			out = append(out, plain(w))
+		}
 	}
 	return out
 }
@@ -303,7 +305,7 @@ func (l *loader) expandWords(r *Rule, in []string) []string {
 func WordsPattern(words []string) string {
 	alts := make([]string, 0, len(words))
 	for _, w := range words {
-		stem, any := strings.CutSuffix(w, "*")
+		stem, any := strings.CutSuffix(plain(w), "*")
 		var q strings.Builder
 		at := 0
 		for _, m := range placeholder.FindAllStringIndex(stem, -1) {
@@ -404,8 +406,12 @@ func checkPattern(p string) string {
 	if err != nil {
 		return err.Error() + " (patterns are RE2: no look-around, no back-references)"
 	}
-	if re.Simplify().Op == syntax.OpNoMatch {
-		return "it can match nothing"
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return err.Error()
+	}
+	if !canMatch(prog) {
+		return "it can match nothing: its anchors contradict each other, or it needs a character that texts are never read as (they are read without accents, in plain letters)"
 	}
 	if regexp.MustCompile(p).MatchString("") {
 		return "it matches the empty text"

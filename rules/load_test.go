@@ -101,3 +101,39 @@ func TestLoadDirReportsAllFaults(t *testing.T) {
 		}
 	}
 }
+
+// Each kind of fault is told by file, line and reason, so that somebody who
+// never saw a regular expression engine can put it right.
+func TestLoadDirTellsEachFault(t *testing.T) {
+	with := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for name, c := range map[string]struct{ file, want string }{
+		"unknown check":           {with("    source:", "    validate: mod-97\n    source:"), `own.yaml:3: rule local-ref: there is no validator called "mod-97"`},
+		"look-ahead":              {with(`'\bTEN-\d{6}\b'`, `'TEN(?=-)'`), "patterns are RE2: no look-around, no back-references"},
+		"back-reference":          {with(`'\bTEN-\d{6}\b'`, `'(T)\1'`), "patterns are RE2: no look-around, no back-references"},
+		"contradicting anchors":   {with(`'\bTEN-\d{6}\b'`, `'TEN\b6'`), "it can match nothing"},
+		"end before the end":      {with(`'\bTEN-\d{6}\b'`, `'TEN\z-'`), "it can match nothing"},
+		"letters never read":      {with(`'\bTEN-\d{6}\b'`, `'ДОМ-\d{6}'`), "texts are never read as"},
+		"empty class":             {with(`'\bTEN-\d{6}\b'`, `'TEN[^\x00-\x{10FFFF}]'`), "it can match nothing"},
+		"empty text":              {with(`'\bTEN-\d{6}\b'`, `'(TEN)?'`), "it matches the empty text"},
+		"same id twice":           {good + strings.TrimPrefix(good, "\nrules:"), "own.yaml:13: rule local-ref: this id is used twice"},
+		"unknown list":            {with(`'\bTEN-\d{6}\b'`, `'\b{streets}\b'`), `there is no list or part called "streets"`},
+		"part within itself":      {"parts: {a: '{b}', b: '{a}'}" + with(`'\bTEN-\d{6}\b'`, `'{a}'`), "its parts contain each other"},
+		"unknown category":        {with("gov_ref", "tenancy"), `"tenancy" is no category`},
+		"confidence out of reach": {with("alone: 0.9", "alone: 9"), "confidence is between 0 and 1"},
+	} {
+		if _, err := load(t, map[string]string{"own.yaml": c.file}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// What people write with accents is read as texts are: without them.
+func TestAccentsInRulesAreRead(t *testing.T) {
+	list, err := load(t, map[string]string{"own.yaml": "lists: {tai: [tŷ, plas’r]}" + strings.NewReplacer(`'\bTEN-\d{6}\b'`, `'\b{tai} \d'`, "{alone: 0.9}", "{alone: 0.9, against: [siôn]}").Replace(good)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := find(list, "local-ref"); !strings.Contains(r.Patterns[0], "ty") || r.Context.Against[0] != "sion" {
+		t.Errorf("pattern %q, against %q", r.Patterns[0], r.Context.Against)
+	}
+}
