@@ -71,7 +71,7 @@ Exit status: 0 nothing found, 1 something found, 2 something could not be read.`
 	f.StringVar(&s.format, "format", "text", "what is written: text, jsonl, csv or html")
 	f.StringVarP(&s.output, "output", "o", "", "write to `FILE`; beside a report in HTML also its CSV and JSON lines")
 	f.StringVar(&s.rules, "rules", "", "`DIR` of the organisation's own rules")
-	f.BoolVar(&s.all, "all", false, "report doubtful findings too (confidence under 0.5)")
+	f.BoolVar(&s.all, "all", false, "report doubtful findings too (confidence under 0.5), and what is plainly logistics")
 	f.BoolVar(&s.names, "names", false, "show people by name in csv and html; without it they are Person 1, Person 2 …")
 	f.StringVar(&s.since, "since-report", "", "say what is new and what is gone since the report `FILE` (html or csv)")
 	return cmd
@@ -199,7 +199,7 @@ func (s *scan) messages(ctx context.Context, messages iter.Seq2[exports.Message,
 	for range workers {
 		go func() {
 			for p := range todo {
-				p.scan(ctx, s.set)
+				p.scan(ctx, s.set, s.all)
 				close(p.done)
 			}
 		}()
@@ -267,14 +267,14 @@ func split(messages iter.Seq2[exports.Message, error], send func(*piece) bool) {
 	}
 }
 
-func (p *piece) scan(ctx context.Context, set scanner) {
+func (p *piece) scan(ctx context.Context, set scanner, all bool) {
 	p.found = make([][]rules.Finding, len(p.messages))
 	for i, m := range p.messages {
 		if p.errs[i] != nil || m.Text == "" {
 			continue
 		}
 		var err error
-		if p.found[i], err = set.Scan(ctx, m.Text, detect.Context{Before: p.before[i], Kind: chat.Team}); err != nil {
+		if p.found[i], err = set.Scan(ctx, m.Text, detect.Context{Before: p.before[i], Kind: chat.Team, All: all}); err != nil {
 			p.errs[i] = &exports.Broken{Place: m.Place(), What: "it could not be scanned: " + err.Error()}
 		}
 	}

@@ -122,9 +122,9 @@ func TestInvalidTextKeepsPlaces(t *testing.T) {
 	}
 }
 
-// FuzzMask wants no more than two characters of any value in a finding: not in
+// FuzzFindings wants no more than two characters of any value in a finding: not in
 // its mask, and none in what speaks for it.
-func FuzzMask(f *testing.F) {
+func FuzzFindings(f *testing.F) {
 	set := builtin(f)
 	for _, text := range []string{"NHS number 999 000 0123", "the wifi password is Harbour1889!", "ring Mrs Trellis on 07700 900123", "IBAN GB82 WEST 1234 5698 7654 32", "pwd: ending 99", "12 Example Road, Anytown AB1 2DE"} {
 		f.Add(text)
