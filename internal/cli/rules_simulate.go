@@ -28,7 +28,7 @@ func rulesSimulate(dir *string) *cobra.Command {
 		Short: "Show what a change of the rules would find in exports, and what no longer",
 		Long: `Reads chat exports, JSON lines and plain text twice: with the rules as they are
 (--from DIR, or the built-in rules alone) and as they would be (--rules DIR).
-Shows every finding that comes or goes, by its place and mask, never its text.
+Shows every finding that comes, goes or gets another severity, by its place and mask, never its text.
 
 With --stored it is held against what Chaperone found in its own chats: which
 findings the changed rules would not have made, or would have called more or
@@ -97,6 +97,10 @@ type change struct {
 	Rule  string `json:"rule"`
 	Mask  string `json:"mask"`
 	Comes bool   `json:"comes"` // or goes
+
+	// Of a finding that only gets another severity, both.
+	Was rules.Severity `json:"was,omitempty"`
+	Now rules.Severity `json:"now,omitempty"`
 }
 
 func (s *simulation) read(ctx context.Context, name string) error {
@@ -132,8 +136,12 @@ func (s *simulation) compare(ctx context.Context, m exports.Message) error {
 		return func(b rules.Finding) bool { return a.Rule == b.Rule && a.Start == b.Start && a.End == b.End }
 	}
 	for _, f := range after {
-		if !slices.ContainsFunc(before, same(f)) {
+		i := slices.IndexFunc(before, same(f))
+		switch {
+		case i < 0:
 			s.list = append(s.list, change{Place: m.Place(), Rule: f.Rule, Mask: f.Mask, Comes: true})
+		case before[i].Severity != f.Severity:
+			s.list = append(s.list, change{Place: m.Place(), Rule: f.Rule, Mask: f.Mask, Was: before[i].Severity, Now: f.Severity})
 		}
 	}
 	for _, f := range before {
@@ -157,18 +165,23 @@ func (s *simulation) changes() []change {
 }
 
 func (s *simulation) print(w io.Writer) {
-	type tally struct{ comes, goes int }
+	type tally struct{ comes, goes, other int }
 	rule := map[string]tally{}
 	for _, c := range s.list {
 		sign, t := "-", rule[c.Rule]
-		if c.Comes {
+		severity := ""
+		switch {
+		case c.Comes:
 			sign = "+"
 			t.comes++
-		} else {
+		case c.Now != "":
+			sign, severity = "~", fmt.Sprintf(", %s instead of %s", c.Now, c.Was)
+			t.other++
+		default:
 			t.goes++
 		}
 		rule[c.Rule] = t
-		fmt.Fprintf(w, "%s %s  %s  %s\n", sign, c.Place, c.Rule, c.Mask)
+		fmt.Fprintf(w, "%s %s  %s  %s%s\n", sign, c.Place, c.Rule, c.Mask, severity)
 	}
 	names := make([]string, 0, len(rule))
 	for n := range rule {
@@ -176,9 +189,14 @@ func (s *simulation) print(w io.Writer) {
 	}
 	sort.Strings(names)
 	for _, n := range names {
-		fmt.Fprintf(w, "%s: %d more, %d fewer\n", n, rule[n].comes, rule[n].goes)
+		t := rule[n]
+		fmt.Fprintf(w, "%s: %d more, %d fewer", n, t.comes, t.goes)
+		if t.other > 0 {
+			fmt.Fprintf(w, ", %d of another severity", t.other)
+		}
+		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%d messages read, %d findings come or go.\n", s.messages, len(s.list))
+	fmt.Fprintf(w, "%s read, %s would change.\n", several(s.messages, "message"), several(len(s.list), "finding"))
 	if s.unread > 0 {
 		fmt.Fprintf(w, "%d places could not be read; they are not in these figures.\n", s.unread)
 	}

@@ -65,6 +65,9 @@ func TestRulesSimulateShowsWhatComesAndGoes(t *testing.T) {
 	own := `rules:
   - id: email
     off: true
+  - id: uk-nhs-grouped
+    override: true
+    severity: note
   - id: tenancy-ref
     category: gov_ref
     title: tenancy reference
@@ -84,13 +87,13 @@ func TestRulesSimulateShowsWhatComesAndGoes(t *testing.T) {
 	write(filepath.Join(dir, "own.yaml"), own)
 	file := write(filepath.Join(chats, "chat.jsonl"), `{"id":"1","text":"see TEN-123456"}
 {"id":"2","text":"write to someone@example.com"}
-{"id":"3","text":"running late"}
+{"id":"3","text":"999 000 0123"}
 `)
 	out, err := runRules("simulate", "--rules", dir, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"tenancy-ref: 1 more, 0 fewer", "email: 0 more, 1 fewer", "3 messages read, 2 findings come or go."} {
+	for _, want := range []string{"tenancy-ref: 1 more, 0 fewer", "email: 0 more, 1 fewer", "note instead of serious", "3 messages read, 3 findings would change."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
