@@ -312,6 +312,21 @@ func TestTheOrganisationsSignInLetsInWhoHasOneRole(t *testing.T) {
 	g.shows(t, nasreen, g.base.String()+"/account", 200, "How would you like to sign in?")
 	g.shows(t, nasreen, g.vouch(t, nasreen, "nasreen", "/account"), 403, "Your account was removed")
 
+	var log bytes.Buffer
+	if _, err := g.ExportAudit(t.Context(), time.Now(), "Ines Corrigan", &log); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"sign-in", "provider-no-role", "provider-two-roles", "removed"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the audit log says nothing of %q", want)
+		}
+	}
+	for _, name := range []string{"Malik", "nasreen", "Pryce"} {
+		if strings.Contains(log.String(), name) {
+			t.Errorf("the audit log says %q", name)
+		}
+	}
+
 	issuer.Close()
 	g.shows(t, nasreen, g.base.String()+"/signin/provider/callback?state=x&code=y", 403, "This way to sign in has ended")
 	for _, secret := range []string{"Malik", "nasreen", clientSecret} {
