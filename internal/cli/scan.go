@@ -78,8 +78,8 @@ Exit status: 0 nothing found, 1 something found, 2 something could not be read.`
 }
 
 func (s *scan) run(cmd *cobra.Command, args []string) error {
-	if !slices.Contains(exports.Formats, exports.Format(s.input)) {
-		return fmt.Errorf("--input %q: use one of %v", s.input, exports.Formats)
+	if err := errors.Join(s.flags(), s.apart(args)); err != nil {
+		return err
 	}
 	if os.Getenv("GOMEMLIMIT") == "" { // many rules and long messages cost collections, not memory
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
@@ -93,9 +93,6 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	s.set, s.list, s.errs = set, list, cmd.ErrOrStderr()
-	if err := s.apart(args); err != nil {
-		return err
-	}
 	if s.out, err = s.newReporter(cmd.OutOrStdout()); err != nil {
 		return err
 	}
@@ -118,6 +115,19 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 		return exitError{code: 2}
 	case s.found.Load() > 0:
 		return exitError{code: 1}
+	}
+	return nil
+}
+
+// flags refuses what cannot be meant, before anything else is done.
+func (s *scan) flags() error {
+	switch {
+	case !slices.Contains(exports.Formats, exports.Format(s.input)):
+		return fmt.Errorf("--input %q: use one of %v", s.input, exports.Formats)
+	case !slices.Contains([]string{"text", "jsonl", "csv", "html"}, s.format):
+		return fmt.Errorf("--format %q: use text, jsonl, csv or html", s.format)
+	case s.since != "" && s.format != "html":
+		return errors.New("--since-report compares in a report: use it with --format html")
 	}
 	return nil
 }

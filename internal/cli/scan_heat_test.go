@@ -91,3 +91,19 @@ func TestScanSaysWhoJoinedAndLeft(t *testing.T) {
 		t.Error("with --names the page does not name them")
 	}
 }
+
+// The fingerprint of the rules is there, and follows what they say.
+func TestFingerprintOfRules(t *testing.T) {
+	list, err := rules.LoadDir("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := fingerprint(list)
+	if len(was) != len("c41e\u00a008d7") || was != fingerprint(list) {
+		t.Errorf("fingerprint %q", was)
+	}
+	list[0].Title += "!"
+	if fingerprint(list) == was {
+		t.Error("another rule has the same fingerprint")
+	}
+}

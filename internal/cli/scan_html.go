@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -15,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 
 	"chaperone/internal/console"
 	"chaperone/internal/exports"
@@ -296,13 +297,14 @@ func volume(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// fingerprint tells sets of rules apart.
+// fingerprint tells sets of rules apart, by what their packs say.
 func fingerprint(list []rules.Rule) string {
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(list); err != nil {
-		return ""
+	b, err := yaml.Marshal(list)
+	if err != nil {
+		return "unknown"
 	}
-	s := hex.EncodeToString(h.Sum(nil)[:4])
+	sum := sha256.Sum256(b)
+	s := hex.EncodeToString(sum[:4])
 	return s[:4] + "\u00a0" + s[4:]
 }
 

@@ -27,12 +27,6 @@ type reporter interface {
 }
 
 func (s *scan) newReporter(stdout io.Writer) (reporter, error) {
-	if !slices.Contains([]string{"text", "jsonl", "csv", "html"}, s.format) {
-		return nil, fmt.Errorf("--format %q: use text, jsonl, csv or html", s.format)
-	}
-	if s.since != "" && s.format != "html" {
-		return nil, errors.New("--since-report compares in a report: use it with --format html")
-	}
 	old, err := loadEarlier(s.since)
 	if err != nil {
 		return nil, err

@@ -107,9 +107,9 @@ func (s *source) slackSend(out *sink, m slackMessage, names slackNames, at Messa
 	}
 }
 
-// slack reads a whole export, its names first.
-func (t *tree) slack(root string, out *sink) {
-	place := t.place(root)
+// slackNames reads who and what an export speaks of: people and conversations
+// by their ids, and conversations by the names of their folders.
+func (t *tree) slackNames(root string, out *sink) (slackNames, map[string]slackChat) {
 	names := slackNames{map[string]string{}, map[string]string{}}
 	for _, f := range []string{"users.json", "org_users.json"} {
 		t.list(root+f, out, func(u slackPerson) { names.people[u.ID] = u.name() })
@@ -125,6 +125,13 @@ func (t *tree) slack(root string, out *sink) {
 			}
 		})
 	}
+	return names, folders
+}
+
+// slack reads a whole export, its names first.
+func (t *tree) slack(root string, out *sink) {
+	place := t.place(root)
+	names, folders := t.slackNames(root, out)
 	named := out.named
 	for _, kind := range []struct{ file, what string }{{"groups.json", "private channels"}, {"dms.json", "direct messages"}, {"mpims.json", "direct messages of several people"}} {
 		if !t.has(root + kind.file) {
