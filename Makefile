@@ -47,8 +47,8 @@ fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/pa
 		done; \
 	done
 
-soak: ## the long form of the tests that have one
-	CHAPERONE_SOAK=1 $(GO) test -timeout 6h -count=1 -v -run 'Crash|Soak' ./cmd/chaperone ./internal/...
+soak: ## the long form of the tests that have one; holds: 1,000,000 games in memory, 1,000,000 on SQLite, 100,000 on PostgreSQL
+	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak' ./cmd/chaperone ./internal/...
 
 check: lint build ## all that CI runs beside the tests
 	./bin/chaperone rules test

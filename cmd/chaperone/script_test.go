@@ -3,8 +3,10 @@ package main_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"chaperone/internal/cli"
+	"chaperone/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -41,10 +44,50 @@ func TestMain(m *testing.M) {
 //	advance DURATION               move the demo's clock
 //	get PATH                       fetch, for stdout to be matched
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+	p := scripts(func(*stage, *testscript.Env) error { return nil })
+	p.Dir = filepath.Join("testdata", "script")
+	testscript.Run(t, p)
+}
+
+// TestScriptsOnPostgreSQL plays the promises that are about what is stored once
+// more with the rows on a server, which the configuration names.
+func TestScriptsOnPostgreSQL(t *testing.T) {
+	storetest.Postgres(t) // or it is skipped
+	p := scripts(func(_ *stage, env *testscript.Env) error {
+		name := filepath.Join(env.WorkDir, "chaperone.yaml")
+		written, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			written, err = []byte("bots: {practice: {enabled: true}}\n"), nil
+		}
+		return errors.Join(err, os.WriteFile(name, append(written, "database: file:database\n"...), 0o600), database(t, env))
+	})
+	for _, name := range []string{"capture", "delete", "edit", "hold", "ladder", "restart", "retention"} {
+		p.Files = append(p.Files, filepath.Join("testdata", "script", name+".txtar"))
+	}
+	testscript.Run(t, p)
+}
+
+// TestScriptsAboutPostgreSQL plays what is promised about the server.
+func TestScriptsAboutPostgreSQL(t *testing.T) {
+	storetest.Postgres(t) // or it is skipped
+	p := scripts(func(_ *stage, env *testscript.Env) error { return database(t, env) })
+	p.Dir = filepath.Join("testdata", "script", "postgres")
+	testscript.Run(t, p)
+}
+
+// database puts the address of a database of its own into the script's folder.
+func database(t *testing.T, env *testscript.Env) error {
+	return os.WriteFile(filepath.Join(env.WorkDir, "database"), []byte(storetest.Postgres(t)+"\n"), 0o600)
+}
+
+// scripts says what scripts can do, on a stage that is made ready.
+func scripts(ready func(*stage, *testscript.Env) error) testscript.Params {
+	return testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			s := &stage{dir: env.WorkDir}
+			if err := ready(s, env); err != nil {
+				return err
+			}
 			env.Values["stage"] = s
 			env.Defer(s.kill)
 			return nil
@@ -56,7 +99,7 @@ func TestScripts(t *testing.T) {
 			"prompt": onStage((*stage).prompt), "prompts": onStage((*stage).prompts),
 			"ledger": onStage((*stage).ledger), "advance": onStage((*stage).advance), "get": onStage((*stage).get),
 		},
-	})
+	}
 }
 
 // stage is the running program of one script.

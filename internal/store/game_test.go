@@ -90,6 +90,12 @@ func newLedger(t testing.TB) ledger {
 	return ledger{[]*Store{openRows(t, dir, inMemory{})}}
 }
 
+// onServer opens two sessions on a PostgreSQL database.
+func onServer(t testing.TB) ledger {
+	t.Helper()
+	return ledger{sessions(t, filepath.Join(t.TempDir(), "data"), storetest.Postgres(t), 2)}
+}
+
 // inMemory is a SQLite database that goes with its last connection.
 type inMemory struct{ file }
 
@@ -169,19 +175,20 @@ func seeds(t *testing.T, short, long uint64) (first, n uint64) {
 
 // No held message is destroyed, whatever happens in whichever order (RELIABILITY
 // criterion 4). Each core plays on a store of its own.
-func TestSoakHoldsOverTheStore(t *testing.T) {
-	long := uint64(1_000_000)
-	if storetest.Database(t, t.TempDir()) != "" {
-		long = 100_000
-	}
-	first, n := seeds(t, 200, long)
+func TestSoakHoldsOverTheStore(t *testing.T) { playMany(t, 200, 1_000_000, newLedger) }
+
+// Nor where two sessions share a database that no lock keeps apart.
+func TestSoakHoldsOverPostgreSQL(t *testing.T) { playMany(t, 40, 100_000, onServer) }
+
+func playMany(t *testing.T, short, long uint64, made func(testing.TB) ledger) {
+	first, n := seeds(t, short, long)
 	began := time.Now()
 	var next atomic.Uint64
 	var mu sync.Mutex
 	var sum holdtest.Result
 	var players sync.WaitGroup
 	for range min(uint64(runtime.GOMAXPROCS(0)), n) {
-		l := newLedger(t)
+		l := made(t)
 		players.Go(func() {
 			for i := next.Add(1) - 1; i < n && !t.Failed(); i = next.Add(1) - 1 {
 				r, err := l.play(t.Context(), i, first+i, holdtest.Fenced)
@@ -200,7 +207,7 @@ func TestSoakHoldsOverTheStore(t *testing.T) {
 	players.Wait()
 	took := time.Since(began)
 	t.Logf("%d interleavings from seed %d in %s, %.0f a second: %+v", n, first, took.Round(time.Millisecond), float64(n)/took.Seconds(), sum)
-	if n >= 200 && min(sum.Destroyed, sum.Refused, sum.Held) < 10 {
+	if n >= 40 && min(sum.Destroyed, sum.Refused, sum.Held) < 10 {
 		t.Errorf("too little happened to prove anything: %+v", sum)
 	}
 }
@@ -214,8 +221,11 @@ func (l ledger) play(ctx context.Context, game, seed uint64, way holdtest.Way) (
 
 // The judge finds a sweep in two steps, select and then delete, within 1,000
 // seeds on this store too.
-func TestATwoStepSweepIsCaught(t *testing.T) {
-	l := newLedger(t)
+func TestATwoStepSweepIsCaught(t *testing.T) { caught(t, newLedger(t)) }
+
+func TestATwoStepSweepIsCaughtOnPostgreSQL(t *testing.T) { caught(t, onServer(t)) }
+
+func caught(t *testing.T, l ledger) {
 	for seed := range uint64(1000) {
 		if _, err := l.play(t.Context(), seed, seed, holdtest.TwoSteps); err != nil {
 			t.Logf("found: %v", err)

@@ -321,9 +321,11 @@ func (t truth) Int64Value() (pgtype.Int8, error) {
 }
 
 // translate puts the SQL of this package, which is SQLite's, into PostgreSQL's:
-// parameters have numbers, and a list of strings is a table by another name.
+// parameters have numbers, a list of strings is a table by another name, and a
+// text is made JSON before something is taken out of it.
 func translate(query string) string {
 	query = strings.ReplaceAll(query, "json_each(", "json_array_elements_text(")
+	query = strings.ReplaceAll(query, " ->> ", "::json ->> ")
 	var b strings.Builder
 	n, quoted := 0, false
 	for i := range len(query) {

@@ -257,6 +257,7 @@ func TestQueriesAreTranslated(t *testing.T) {
 	for query, want := range map[string]string{
 		"SELECT 1":                              "SELECT 1",
 		"a = ? AND b = '?' AND c = ?":           "a = $1 AND b = '?' AND c = $2",
+		"p.body ->> 'Run' = ?":                  "p.body::json ->> 'Run' = $1",
 		"x IN (SELECT value FROM json_each(?))": "x IN (SELECT value FROM json_array_elements_text($1))",
 	} {
 		if got := translate(query); got != want {

@@ -82,7 +82,7 @@ CREATE TABLE prompts (
     shown   BIGINT NOT NULL,
     busy    BIGINT NOT NULL,
     slot    BIGINT NOT NULL,            -- key of the texts it keeps; 0: it keeps none
-    body    JSON NOT NULL               -- JSON
+    body    TEXT NOT NULL               -- JSON
 );
 CREATE INDEX prompts_waiting ON prompts (chat, member) WHERE waiting = 1;
 CREATE INDEX prompts_due ON prompts (due) WHERE due > 0;
