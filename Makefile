@@ -28,7 +28,7 @@ bench: build ## figures, side by side in one run
 	$(GO) test -run '^$$' -bench 'Scan|Report' -benchtime 1x -timeout 60m ./internal/cli
 
 quality: ## how well the rules find, by category
-	$(GO) test -run TestQuality -count=1 -v ./internal/detect
+	$(GO) test -run 'TestQuality|TestDisguised|TestReplay|TestBareTen|TestLife' -count=1 -v ./internal/detect
 
 # One run of ten million: make fuzz PKG=./internal/exports FUZZ=FuzzSlack FUZZTIME=10000000x
 PKG  ?= ./...

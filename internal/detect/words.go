@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -117,6 +118,13 @@ func (s *wordSet) each(text string, lo, hi int, f func(wordAt)) {
 					f(wordAt{i, end, p.shown})
 				}
 			}
+			if owner, ok := bytes.CutSuffix(w, []byte("'s")); ok {
+				for _, p := range s.first[string(owner)] {
+					if end := p.matchAt(text, i, hi); end >= 0 {
+						f(wordAt{i, end, p.shown})
+					}
+				}
+			}
 			if len(w) >= stemKey {
 				for _, p := range s.stems[string(w[:stemKey])] {
 					if end := p.matchAt(text, i, hi); end >= 0 {
@@ -143,6 +151,9 @@ func (p phrase) matchAt(text string, i, hi int) int {
 			j++
 		}
 		stem, open := strings.CutSuffix(w, "*")
+		if j-i == len(stem)+2 && strings.HasSuffix(text[i:j], "'s") { // the same word, and what it has or is
+			open = true
+		}
 		if j-i < len(stem) || !open && j-i != len(stem) || !strings.EqualFold(text[i:i+len(stem)], stem) {
 			return -1
 		}
