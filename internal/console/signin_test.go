@@ -112,7 +112,7 @@ func (g *gate) session(t *testing.T, account string) string {
 	t.Helper()
 	token := rand.Text() + rand.Text()
 	d := sha256.Sum256([]byte(token))
-	body, err := json.Marshal(map[string]any{"deadline": time.Now().Add(12 * time.Hour), "seen": time.Now(), "values": map[string]string{"account": account}})
+	body, err := json.Marshal(map[string]any{"deadline": time.Now().Add(12 * time.Hour), "seen": time.Now().Add(-5 * time.Minute), "values": map[string]string{"account": account}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -504,6 +504,25 @@ func TestAnOpenPageEndsWithTheAccount(t *testing.T) {
 	<-done
 	if w := g.ask(t, "GET", "/today", token, nil); w.Code != 303 {
 		t.Errorf("the request under way brought the session back: %d", w.Code)
+	}
+}
+
+// A request that was under way when its session ended does not begin it again.
+func TestASessionThatEndedStaysEnded(t *testing.T) {
+	var g *gate
+	var account string
+	g = newGate(t, "http://localhost:8420", nil, console.Route{Pattern: "GET /slow", Needs: access.See, Handle: func(_ http.ResponseWriter, r *http.Request) {
+		if err := g.DropSessions(r.Context(), account); err != nil {
+			t.Error(err)
+		}
+	}})
+	account = g.join(t, "Nasreen Malik", access.Governance).ID
+	token := g.session(t, account)
+	if w := g.ask(t, "GET", "/slow", token, nil); w.Code != 200 {
+		t.Fatalf("it answers %d: %s", w.Code, w.Body)
+	}
+	if w := g.ask(t, "GET", "/today", token, nil); w.Code != 303 {
+		t.Errorf("the session is there again: %d", w.Code)
 	}
 }
 
