@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -278,6 +279,7 @@ func (r *htmlReport) page(now time.Time) page {
 	p.Heat, p.Undated = r.byDay.heat(r.readOn, r.first, r.last), r.undated
 	p.ChatRows = r.chatRows()
 	p.Findings = r.rows()
+	slices.SortStableFunc(r.came, func(a, b arrival) int { return a.m.At.Compare(b.m.At) })
 	for _, a := range r.came {
 		p.Came = append(p.Came, r.cameRow(a.m))
 	}
