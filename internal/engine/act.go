@@ -187,7 +187,7 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 		if !ok {
 			return e.finish(ctx, *a, Unknown, "")
 		}
-		made, sent, err := look.Sent(ctx, ef)
+		made, sent, err := look.Sent(ctx, ownEffect(ef))
 		if outcome, final := ended(err); sent && final {
 			a.Version, a.View = began, "" // what was shown then may differ from what is now
 			return e.finish(ctx, *a, outcome, made)
@@ -196,7 +196,7 @@ func (e *Engine) effect(ctx context.Context, a *Action) error {
 			return err
 		}
 	}
-	able, err := bot.Abilities(ctx, a.Chat)
+	able, err := bot.Abilities(ctx, own(a.Chat))
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 		return err // slept over the deadline: it begins again with another fence
 	}
 	a.Called = true
-	made, err := bot.Do(ctx, ef)
+	made, err := bot.Do(ctx, ownEffect(ef))
 	failpoint.Hit("act.called")
 	if outcome, final := ended(err); final {
 		return e.finish(context.WithoutCancel(ctx), *a, outcome, made)
@@ -334,7 +334,7 @@ func (e *Engine) finish(ctx context.Context, a Action, o Outcome, made chat.Mess
 	if o != Done && o != NotNeeded {
 		e.o.Log.Warn("an action ended without effect", "chat", a.Chat, "action", a.Key, "outcome", o)
 	}
-	return e.conclude(ctx, Finished{Action: a, Outcome: o, Made: made})
+	return e.conclude(ctx, Finished{Action: a, Outcome: o, Made: chat.MessageID(chat.Escape(string(made)))})
 }
 
 // conclude stores how an action ended and what follows from it.

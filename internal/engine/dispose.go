@@ -121,7 +121,7 @@ func (e *Engine) deletable(ctx context.Context, id chat.ID) func(time.Duration) 
 	if bot == nil {
 		return always("")
 	}
-	able, err := bot.Abilities(ctx, id)
+	able, err := bot.Abilities(ctx, own(id))
 	if err != nil {
 		return always("")
 	}

@@ -392,12 +392,13 @@ func (e *Engine) listMembers(ctx context.Context) {
 
 func (e *Engine) list(ctx context.Context, from bots.Roster, id chat.ID) error {
 	listed := e.o.Now()
-	members, err := from.Members(ctx, id)
+	members, err := from.Members(ctx, own(id))
 	if err != nil {
 		return err
 	}
 	seats := make([]Seat, 0, len(members))
 	for _, m := range members {
+		m = escapedMember(m)
 		s := Seat{Membership: directory.Membership{Member: m.ID, Owner: m.Owner, Admin: m.Admin}}
 		s.Who = directory.Member{Account: id.Account, ID: m.ID, Also: m.Also, Name: m.Name, Bot: m.Bot}
 		if strings.HasPrefix(m.Phone, "+") { // what is no number is none

@@ -49,7 +49,7 @@ func (e *Engine) room(id chat.ID) *room {
 // after it returned nil (DESIGN invariant 1). Messages of a chat whose notice
 // has not been posted are held back, for a moment, and then refused.
 func (e *Engine) Receive(ctx context.Context, events []chat.Event) error {
-	now, later, err := e.split(ctx, events)
+	now, later, err := e.split(ctx, escaped(events))
 	if err != nil {
 		return err
 	}

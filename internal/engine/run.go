@@ -206,7 +206,7 @@ func (e *Engine) fetch(ctx context.Context, a *Action, bot bots.Bot) error {
 	if !ok || !ofRun(a.Key) {
 		return nil
 	}
-	text, err := source.Fetch(ctx, a.Chat, a.Message)
+	text, err := source.Fetch(ctx, own(a.Chat), ownMessage(a.Message))
 	if errors.Is(err, bots.ErrGone) {
 		return nil // the deletion will say so
 	}

@@ -181,7 +181,7 @@ func (e *Engine) can(id chat.ID) prompt.Can {
 	if bot == nil {
 		return prompt.Can{}
 	}
-	able, err := bot.Abilities(e.ctx, id)
+	able, err := bot.Abilities(e.ctx, own(id))
 	if err != nil {
 		return prompt.Can{}
 	}

@@ -40,7 +40,7 @@ func (e *Engine) transfer(ctx context.Context, a Action) error {
 		if !ok {
 			return e.finish(ctx, a, Unsupported, "")
 		}
-		text, err := source.Fetch(ctx, a.Chat, a.Message)
+		text, err := source.Fetch(ctx, own(a.Chat), ownMessage(a.Message))
 		if outcome, final := ended(err); final && outcome != Done {
 			return e.finish(ctx, a, outcome, "")
 		} else if err != nil {
