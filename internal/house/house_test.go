@@ -46,6 +46,9 @@ var allowed = map[string][]string{
 	"internal/access":        {},
 	"internal/control":       {"internal/access"},
 	"internal/exports":       {"internal/chat"},
+
+	"internal/directory/directorytest": {"internal/chat", "internal/directory", "internal/directory/csv"},
+
 	"internal/engine": {"bots", "rules", "internal/chat", "internal/detect", "internal/policy", "internal/prompt", "internal/record",
 		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint"},
 	"internal/store": {"rules", "internal/access", "internal/chat", "internal/engine", "internal/policy", "internal/prompt", "internal/record",
