@@ -76,6 +76,7 @@ type App struct {
 	stopped  chan struct{}
 	now      func() time.Time
 	plans    sync.Map // digest of a plan to its counts
+	ahead    ahead    // the calendar of disposals
 }
 
 // New opens everything that can fail, and starts nothing.

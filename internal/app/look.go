@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"chaperone/internal/access"
@@ -201,23 +202,75 @@ type DayAhead struct {
 	Held     int       `json:"held"`
 }
 
+// ahead is the calendar as it was last made. Planning every schedule over a
+// great many messages takes a moment, and pages ask often.
+type ahead struct {
+	mu    sync.Mutex
+	at    time.Time
+	until time.Time
+	holds string // what was held
+	days  []DayAhead
+}
+
+const (
+	aheadFor = 30 * time.Second // so long the calendar stands, unless a hold comes or goes
+	aheadTo  = 62               // days, at least
+)
+
 func (a *App) retentionCalendar(ctx context.Context, in struct {
 	Until time.Time `json:"until"`
 }) ([]DayAhead, error) {
-	out := []DayAhead{}
-	if far := a.now().AddDate(2, 0, 0); in.Until.After(far) {
+	now := a.now()
+	if far := now.AddDate(2, 0, 0); in.Until.After(far) {
 		in.Until = far
 	}
+	c := &a.ahead
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if held := a.heldNow(ctx); held != c.holds || now.Sub(c.at).Abs() > aheadFor || in.Until.After(c.until) {
+		until := now.AddDate(0, 0, aheadTo)
+		if in.Until.After(until) {
+			until = in.Until
+		}
+		days, err := a.daysAhead(ctx, until)
+		if err != nil {
+			return nil, err
+		}
+		c.at, c.until, c.holds, c.days = now, until, held, days
+	}
+	out := []DayAhead{}
+	for _, d := range c.days {
+		if !d.Slot.After(in.Until) {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+func (a *App) daysAhead(ctx context.Context, until time.Time) ([]DayAhead, error) {
+	var out []DayAhead
 	for _, s := range a.engine.Schedules() {
 		p, err := a.engine.PlanRun(ctx, s.ID)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range p.Calendar(in.Until) {
+		for _, d := range p.Calendar(until) {
 			out = append(out, DayAhead{Schedule: s.ID, Acting: s.Acting, Slot: d.Slot, Goes: d.Goes, Held: d.Held})
 		}
 	}
 	return out, nil
+}
+
+// heldNow tells one set of holds from another.
+func (a *App) heldNow(ctx context.Context) string {
+	all, err := a.store.Holds(ctx).All()
+	released := 0
+	for _, h := range all {
+		if !h.Released.IsZero() {
+			released++
+		}
+	}
+	return fmt.Sprint(len(all), released, err)
 }
 
 // LogEntry is an entry of the audit log.
