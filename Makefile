@@ -3,7 +3,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS := -s -w -X chaperone/internal/cli.version=$(VERSION)
 
-.PHONY: build demo test race lint bench quality fuzz soak check clean
+.PHONY: build demo test race lint bench bench-detect quality fuzz soak check clean
 
 build: ## one static binary, bin/chaperone
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/chaperone ./cmd/chaperone
@@ -25,6 +25,10 @@ lint: ## formatting and vet
 bench: build ## figures, side by side in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/chaperone
 	$(GO) test -run '^$$' -bench . -timeout 60m ./internal/detect ./internal/engine ./internal/exports
+	$(MAKE) bench-detect
+
+bench-detect: ## detection beside other engines, on BENCH_BYTES of messages, into rules/SPEED.md
+	cd internal/detect/bench && $(GO) run $$(pkg-config --exists libhs 2>/dev/null && echo "-tags hyperscan") . -bytes $${BENCH_BYTES:-200000000} -write ../../../rules/SPEED.md
 	$(GO) test -run '^$$' -bench 'Scan|Report' -benchtime 1x -timeout 60m ./internal/cli
 
 quality: ## how well the rules find, by category

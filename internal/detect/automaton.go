@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
 	"regexp/syntax"
 	"slices"
 	"sync"
@@ -18,11 +20,12 @@ import (
 // goroutines: read without a lock, added under one.
 type automaton struct {
 	insts    []inst
-	starts   []uint32 // where each pattern begins
-	floating bool     // patterns may begin at every byte, not at the first only
+	starts   []uint32   // where each pattern begins
+	patterns [][]uint16 // the numbers that each pattern has outside
+	floating bool       // patterns may begin at every byte, not at the first only
 	class    [256]uint8
 	example  []byte // one byte of each class
-	stride   uint32 // the length of a row: the number of classes
+	stride   uint32 // the length of a row: the number of classes, rounded up to whole cache lines
 	most     int    // states before the memory is dropped and begun anew
 
 	begins [4][]uint16 // by the kind of byte before and the class of the next, which of begun
@@ -108,11 +111,18 @@ type memory struct {
 
 const noteworthy = uint32(1) << 31
 
+// numbered is a program and the numbers of the patterns it stands for.
+type numbered struct {
+	prog     *syntax.Prog
+	patterns []uint16
+}
+
 // newAutomaton joins patterns. With floating set a pattern may begin anywhere.
-func newAutomaton(progs []*syntax.Prog, floating bool, most int) *automaton {
+func newAutomaton(progs []numbered, floating bool, most int) *automaton {
 	a := &automaton{floating: floating, most: most}
 	for n, p := range progs {
-		a.add(p, uint16(n))
+		a.add(p.prog, uint16(n))
+		a.patterns = append(a.patterns, p.patterns)
 	}
 	a.classify()
 	a.build = newBuilder(a)
@@ -194,16 +204,33 @@ func (a *automaton) classify() {
 			a.class[c] = split[key]
 		}
 	}
-	renumber := map[uint8]uint8{}
-	for c := range 256 {
-		old := a.class[c]
-		if _, ok := renumber[old]; !ok {
-			renumber[old] = uint8(len(renumber))
-			a.example = append(a.example, byte(c))
+	a.renumber()
+}
+
+// renumber gives the classes that are common in texts the low numbers, so that
+// what is used of a row lies together.
+func (a *automaton) renumber() {
+	var common [256]float64
+	first := map[uint8]byte{}
+	for c := 255; c >= 0; c-- {
+		if c < 128 {
+			common[a.class[c]] += shares[c]
 		}
-		a.class[c] = renumber[old]
+		first[a.class[c]] = byte(c)
 	}
-	a.stride = uint32(len(a.example))
+	order := slices.SortedFunc(maps.Keys(first), func(x, y uint8) int {
+		return cmp.Or(cmp.Compare(common[y], common[x]), cmp.Compare(first[x], first[y]))
+	})
+	number := map[uint8]uint8{}
+	for n, class := range order {
+		number[class] = uint8(n)
+		a.example = append(a.example, first[class])
+	}
+	for c := range a.class {
+		a.class[c] = number[a.class[c]]
+	}
+	const line = 16 // entries
+	a.stride = (uint32(len(order)) + line - 1) / line * line
 }
 
 // newMemory holds two states to begin with: row 0 stands for "unknown", and
@@ -278,7 +305,9 @@ func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory
 	if v := cur.next[at]; v != 0 {
 		return cur, v
 	}
-	v := a.intern(cur, a.build.advance(from, class))
+	next := a.build.advance(from, class)
+	slices.Sort(next.pcs)
+	v := a.intern(cur, next)
 	atomic.StoreUint32(&cur.next[at], v)
 	return cur, v
 }

@@ -2,11 +2,22 @@ package detect_test
 
 import (
 	"context"
+	"syscall"
 	"testing"
+	"time"
 
 	"chaperone/internal/detect"
 	"chaperone/internal/detect/corpus"
 )
+
+// cpu is the time that the process has spent so far.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
 func benchmarkScan(b *testing.B, messages []string) {
 	set := builtin(b)

@@ -35,7 +35,7 @@ type lazy struct {
 const anchoredStates = 4096
 
 func (l *lazy) get() *automaton {
-	l.once.Do(func() { l.a = newAutomaton([]*syntax.Prog{mustProg(l.re)}, false, anchoredStates) })
+	l.once.Do(func() { l.a = newAutomaton([]numbered{{prog: mustProg(l.re)}}, false, anchoredStates) })
 	return l.a
 }
 
@@ -50,9 +50,9 @@ func mustProg(re *syntax.Regexp) *syntax.Prog {
 
 func parse(expr string) (*syntax.Regexp, error) { return syntax.Parse(expr, syntax.Perl) }
 
-// compilePattern makes a pattern of an expression, and the wider one that the
+// compilePattern makes a pattern of an expression, and the part that the
 // automaton of all rules looks for.
-func compilePattern(expr string, rule int) (*pattern, *syntax.Prog, error) {
+func compilePattern(expr string, rule int) (*pattern, *syntax.Regexp, error) {
 	re, err := parse(expr)
 	if err != nil {
 		return nil, nil, err
@@ -71,7 +71,7 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Prog, error) {
 	p.findFirst(mustProg(re))
 	part, least := trigger(again)
 	p.least = least
-	return p, mustProg(widen(part)), nil
+	return p, widen(part), nil
 }
 
 // splitAtValue finds the group that marks the value.
@@ -102,8 +102,8 @@ func (p *pattern) splitAtValue(re *syntax.Regexp) error {
 var errGroup = errors.New("the one group that marks the value must stand by itself, not inside another or a choice")
 
 // next gives the first match that begins in text[from:until], the longest
-// from there, or until and -1.
-func (p *pattern) next(text string, from, until int, e *effort) (start, stop int) {
+// from there, or until and -1. The shorter ones are left in found.
+func (p *pattern) next(text string, from, until int, found *endings, e *effort) (start, stop int) {
 	whole := p.whole.get()
 	if from >= until {
 		return until, -1
@@ -114,12 +114,31 @@ func (p *pattern) next(text string, from, until int, e *effort) (start, stop int
 		first := &p.first[prev]
 		prev = kindOf(c)
 		if c < 128 && first[c>>6]>>(c&63)&1 == 1 {
-			if stop := whole.longest(text, from, min(from+p.most, len(text)), e); stop > from {
+			found.n = 0
+			whole.ends(text, from, min(from+p.most, len(text)), e, found.add)
+			if stop := found.last(0); found.n > 0 && stop > from {
 				return from, stop
 			}
 		}
 	}
 	return until, -1
+}
+
+// endings are the ends of the matches from one beginning: the last of them.
+type endings struct {
+	at [32]int
+	n  int // how many there were
+}
+
+func (e *endings) add(end int) bool {
+	e.at[e.n%len(e.at)] = end
+	e.n++
+	return true
+}
+
+// last gives the end that was added so many before the last.
+func (e *endings) last(before int) int {
+	return e.at[(e.n-1-before+len(e.at))%len(e.at)]
 }
 
 // locate gives the value of the match text[start:end]: the shortest

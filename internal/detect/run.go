@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"regexp/syntax"
 	"slices"
 	"sync/atomic"
 )
@@ -20,50 +21,170 @@ type effort struct {
 	checks int // values checked
 }
 
-// stateBudget is how many states one text may add before the rest of it is
-// read without remembering: a text made to be hard costs itself time, and not
-// everybody their memory.
-const stateBudget = 4096
+// mayAdd is how many states a text may have added by its i-th byte before the
+// rest of it is read without remembering: a text made to be hard costs itself
+// time, and not everybody their memory. Talk adds one in some hundred bytes.
+func mayAdd(i int) int { return 1024 + i/32 }
 
-// hits appends to out every place where a pattern of a floating automaton
-// ends, until ctx does.
-func (a *automaton) hits(ctx context.Context, text string, out []hit, e *effort) ([]hit, error) {
-	e.read += len(text)
-	m := a.cur.Load()
-	row := a.startRow(prevNone)
-	built := 0
-	for lo := 0; lo < len(text); lo += checkEvery {
+// reader is an automaton on its way through a text.
+type reader struct {
+	a     *automaton
+	m     *memory
+	row   uint32
+	built int // states that it added
+}
+
+func (a *automaton) reader() reader {
+	return reader{a: a, m: a.cur.Load(), row: a.startRow(prevNone)}
+}
+
+// turn takes the transition v at text[i], which is unknown or noteworthy. It
+// says false when the text has added more states than it may.
+func (r *reader) turn(text string, i int, v uint32, out []hit, e *effort) ([]hit, bool) {
+	if v == 0 {
+		if r.built++; r.built > mayAdd(i) {
+			return out, false
+		}
+		r.m, v = r.a.step(r.m, r.row, r.a.class[text[i]], e)
+	}
+	r.row = v &^ noteworthy
+	if v&noteworthy != 0 {
+		out = r.a.note(r.m.states[r.row/r.a.stride].Load().ended, i, out)
+	}
+	return out, true
+}
+
+// finish gives the patterns that end where the text does.
+func (r *reader) finish(text string, out []hit) []hit {
+	return r.a.note(r.a.finals(r.m.states[r.row/r.a.stride].Load()), len(text), out)
+}
+
+// note appends the hits of the parts that end at a place.
+func (a *automaton) note(ended []uint16, at int, out []hit) []hit {
+	for _, part := range ended {
+		for _, p := range a.patterns[part] {
+			out = append(out, hit{p, int32(at)})
+		}
+	}
+	return out
+}
+
+// alone reads text from i on to its end.
+func (r *reader) alone(ctx context.Context, text string, i int, out []hit, e *effort) ([]hit, error) {
+	for i < len(text) {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		hi := min(lo+checkEvery, len(text))
-		next := m.next
-		for i := lo; i < hi; i++ {
-			class := a.class[text[i]]
-			v := atomic.LoadUint32(&next[row+uint32(class)])
+		for stop := min(i+checkEvery, len(text)); i < stop; i++ {
+			v := atomic.LoadUint32(&r.m.next[r.row+uint32(r.a.class[text[i]])])
 			if int32(v) > 0 {
-				row = v
+				r.row = v
 				continue
 			}
-			if v == 0 {
-				if built++; built > stateBudget {
-					return a.simulate(ctx, text, i, m.states[row/a.stride].Load(), out, e)
-				}
-				m, v = a.step(m, row, class, e)
-				next = m.next
-			}
-			row = v &^ noteworthy
-			if v&noteworthy != 0 {
-				for _, p := range m.states[row/a.stride].Load().ended {
-					out = append(out, hit{p, int32(i)})
-				}
+			var ok bool
+			if out, ok = r.turn(text, i, v, out, e); !ok {
+				return r.a.simulate(ctx, text, i, r.m.states[r.row/r.a.stride].Load(), out, e)
 			}
 		}
 	}
-	for _, p := range a.finals(m.states[row/a.stride].Load()) {
-		out = append(out, hit{p, int32(len(text))})
+	return r.finish(text, out), nil
+}
+
+// union is two automata that together look for all patterns of a layer: those
+// that begin at the beginning of a word, and those that may begin inside one.
+// In one automaton each state of the ones would be there once for each state
+// of the others. Read side by side, they cost little more than one: neither
+// waits for what the other loads.
+type union [2]*automaton
+
+// newUnion joins the parts that the patterns of a layer are looked for by.
+// Patterns may share one.
+func newUnion(parts []*syntax.Regexp) union {
+	of := map[string][]uint16{}
+	for n, part := range parts {
+		of[part.String()] = append(of[part.String()], uint16(n))
 	}
-	return out, nil
+	var words, others []numbered
+	for n, part := range parts {
+		sharing := of[part.String()]
+		if sharing[0] != uint16(n) {
+			continue
+		}
+		if prog := mustProg(part); beginsInsideWords(prog) {
+			others = append(others, numbered{prog, sharing})
+		} else {
+			words = append(words, numbered{prog, sharing})
+		}
+	}
+	return union{newAutomaton(words, true, unionStates), newAutomaton(others, true, unionStates)}
+}
+
+// beginsInsideWords says whether a match may begin between two characters of a
+// word.
+func beginsInsideWords(prog *syntax.Prog) bool {
+	a := automaton{}
+	a.add(prog, 0)
+	b := newBuilder(&a)
+	b.closure(a.starts, flags(prevWord, prevWord))
+	return slices.ContainsFunc(b.takes, func(pc uint32) bool {
+		return a.insts[pc].set[0]&ofKind[prevWord][0] != 0 || a.insts[pc].set[1]&ofKind[prevWord][1] != 0
+	})
+}
+
+// hits appends to out every place where a pattern may end, until ctx does. The
+// places of each pattern are in order.
+func (u union) hits(ctx context.Context, text string, out []hit, e *effort) ([]hit, error) {
+	e.read += len(text)
+	words, others := u[0].reader(), u[1].reader()
+	for i := 0; i < len(text); {
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		for stop := min(i+checkEvery, len(text)); i < stop; i++ {
+			var v, w uint32
+			if i, v, w = both(&words, &others, text[:stop], i); i == stop {
+				break
+			}
+			var ok bool
+			if out, ok = words.turn(text, i, v, out, e); !ok {
+				return apart(ctx, text, i, &words, i, &others, out, e)
+			}
+			if out, ok = others.turn(text, i, w, out, e); !ok {
+				return apart(ctx, text, i, &others, i+1, &words, out, e)
+			}
+		}
+	}
+	return others.finish(text, words.finish(text, out)), nil
+}
+
+// both reads on while both know where to go and nothing is noteworthy. It
+// gives the place where that ends and the transitions there.
+func both(words, others *reader, text string, i int) (int, uint32, uint32) {
+	class, class2 := &words.a.class, &others.a.class
+	next, next2 := words.m.next, others.m.next
+	row, row2 := words.row, others.row
+	var v, w uint32
+	for ; i < len(text); i++ {
+		c := text[i]
+		v = atomic.LoadUint32(&next[row+uint32(class[c])])
+		w = atomic.LoadUint32(&next2[row2+uint32(class2[c])])
+		if int32((v-1)|(w-1)) < 0 { // 0, or with the bit
+			break
+		}
+		row, row2 = v, w
+	}
+	words.row, others.row = row, row2
+	return i, v, w
+}
+
+// apart reads on with each reader alone: with the one that may add no more
+// states from one place, and with the other from another.
+func apart(ctx context.Context, text string, from int, spent *reader, at int, other *reader, out []hit, e *effort) ([]hit, error) {
+	out, err := spent.a.simulate(ctx, text, from, spent.m.states[spent.row/spent.a.stride].Load(), out, e)
+	if err != nil {
+		return out, err
+	}
+	return other.alone(ctx, text, at, out, e)
 }
 
 // checkEvery is how many bytes are read between two looks at the context.
@@ -82,27 +203,10 @@ func (a *automaton) simulate(ctx context.Context, text string, i int, s *state, 
 			}
 		}
 		n := b.advance(s, a.class[text[i]])
-		for _, p := range n.ended {
-			out = append(out, hit{p, int32(i)})
-		}
+		out = a.note(n.ended, i, out)
 		s.begun, s.pcs, s.prev = n.begun, append(s.pcs[:0], n.pcs...), n.prev
 	}
-	for _, p := range b.finals(s) {
-		out = append(out, hit{p, int32(len(text))})
-	}
-	return out, nil
-}
-
-// longest gives the end of the longest match of an anchored automaton that
-// begins at start and ends by limit, or -1. The text outside is still seen by
-// anchors and word boundaries.
-func (a *automaton) longest(text string, start, limit int, e *effort) int {
-	end := -1
-	a.ends(text, start, limit, e, func(at int) bool {
-		end = at
-		return true
-	})
-	return end
+	return a.note(b.finals(s), len(text), out), nil
 }
 
 // matches says whether text[start:end] is a match.

@@ -41,7 +41,7 @@ type Set struct {
 // layer is a group of patterns that are looked for together.
 type layer struct {
 	patterns []*pattern
-	union    *automaton
+	union    union
 }
 
 // noRule marks the pattern that belongs to no rule.
@@ -59,6 +59,7 @@ type scratch struct {
 
 	builder viewBuilder
 	spent   effort
+	ends    endings  // of the match that is looked at
 	spelled [][2]int // runs of digits in words
 }
 
@@ -85,6 +86,10 @@ func Compile(list []rules.Rule) (*Set, error) {
 	}
 	return s, nil
 }
+
+// CompileUnproved builds a set without its proof: for measurements, where
+// rules stand without those that their examples need.
+func CompileUnproved(list []rules.Rule) (*Set, error) { return build(list) }
 
 // build compiles without proving.
 func build(list []rules.Rule) (*Set, error) {
@@ -119,29 +124,29 @@ func build(list []rules.Rule) (*Set, error) {
 // build joins the patterns of the rules that are quiet, or of those that are not.
 func (l *layer) build(list []rules.Rule, quiet bool) []error {
 	var faults []error
-	var progs []*syntax.Prog
+	var parts []*syntax.Regexp
 	for i, r := range list {
 		if (r.Class == rules.Logistical) != quiet {
 			continue
 		}
 		for _, expr := range r.Patterns {
-			p, prog, err := compilePattern(expr, i)
+			p, part, err := compilePattern(expr, i)
 			if err != nil {
 				faults = append(faults, fault(r, "pattern %q: %v", expr, err))
 				continue
 			}
-			l.patterns, progs = append(l.patterns, p), append(progs, prog)
+			l.patterns, parts = append(l.patterns, p), append(parts, part)
 		}
 	}
 	if !quiet {
-		words, prog, err := compilePattern(spelledPattern, noRule)
+		words, part, err := compilePattern(spelledPattern, noRule)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("the pattern for digits in words: %w", err))
 		} else {
-			l.patterns, progs = append(l.patterns, words), append(progs, prog)
+			l.patterns, parts = append(l.patterns, words), append(parts, part)
 		}
 	}
-	l.union = newAutomaton(progs, true, unionStates)
+	l.union = newUnion(parts)
 	return faults
 }
 
@@ -259,32 +264,23 @@ func reports(found []finding) []rules.Finding {
 
 // candidate gives the longest match from start whose value is accepted. A
 // value may run on into what follows it, so shorter matches are tried too.
-func (s *Set) candidate(v *view, p *pattern, start, stop int, e *effort) (candidate, bool) {
+func (s *Set) candidate(v *view, p *pattern, start, stop int, w *scratch) (candidate, bool) {
 	r := &s.rules[p.rule]
 	try := func(stop int) (candidate, bool) {
 		c := candidate{rule: p.rule}
-		c.start, c.end = p.locate(v.text, start, stop, e)
-		e.checks++
+		c.start, c.end = p.locate(v.text, start, stop, &w.spent)
+		w.spent.checks++
 		return c, r.accepts(v.text, c)
 	}
 	c, ok := try(stop)
 	if ok || r.check.Check == nil || !rules.Shortens(r.Validate) || r.check.Next == nil && !strings.ContainsAny(v.text[start:stop], "0123456789") {
 		return c, ok
 	}
-	var shorter [32]int
-	n := 0
-	p.whole.get().ends(v.text, start, stop-1, e, func(end int) bool {
-		if end < stop {
-			copy(shorter[:], shorter[max(0, n-len(shorter)+1):n])
-			n = min(n, len(shorter)-1)
-			shorter[n] = end
-			n++
-		}
-		return true
-	})
-	for n--; n >= 0; n-- {
-		if c, ok := try(shorter[n]); ok {
-			return c, true
+	for n := 1; n < min(w.ends.n, len(w.ends.at)); n++ {
+		if end := w.ends.last(n); end > start {
+			if c, ok := try(end); ok {
+				return c, true
+			}
 		}
 	}
 	return candidate{}, false
@@ -348,7 +344,7 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 	start := max(int(w.next[h.pattern]), end-p.most)
 	for ; start < before; start++ {
 		var stop int
-		if start, stop = p.next(v.text, start, before, &w.spent); stop < 0 {
+		if start, stop = p.next(v.text, start, before, &w.ends, &w.spent); stop < 0 {
 			break
 		}
 		if p.rule == noRule {
@@ -356,7 +352,7 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 			start = stop - 1
 			continue
 		}
-		if c, ok := s.candidate(v, p, start, stop, &w.spent); ok {
+		if c, ok := s.candidate(v, p, start, stop, w); ok {
 			w.found = append(w.found, c)
 			start = stop - 1
 		} else if p.open {

@@ -60,8 +60,8 @@ func (b *builder) forget() {
 	b.room = builderRoom
 }
 
-// advance makes the state after a byte of a class. What it gives lives until
-// the builder's next use.
+// advance makes the state after a byte of a class, its instructions in no
+// order. What it gives lives until the builder's next use.
 func (b *builder) advance(s *state, class uint8) *state {
 	if b.room < 0 {
 		b.forget()
@@ -76,7 +76,6 @@ func (b *builder) advance(s *state, class uint8) *state {
 	for _, pc := range s.pcs {
 		b.merge(b.follow(pc, s.prev, class), next.begun)
 	}
-	slices.Sort(b.out)
 	slices.Sort(b.ended)
 	next.pcs, next.ended = b.out, slices.Compact(b.ended)
 	return next

@@ -4,7 +4,6 @@ import (
 	"math"
 	"regexp/syntax"
 	"slices"
-	"strings"
 	"unicode"
 )
 
@@ -19,7 +18,7 @@ import (
 // is expected to cost least: waiting for its end on ordinary text, and being
 // found where there is no match of the whole.
 func trigger(re *syntax.Regexp) (*syntax.Regexp, int) {
-	p := part(re)
+	p := reckoner{}.part(re)
 	if p.atLeast == 0 {
 		return re, minLen(re)
 	}
@@ -34,9 +33,17 @@ type stretch struct {
 	atLeast int // the least length of the part
 }
 
-func stretchOf(re *syntax.Regexp, before int) stretch {
-	e, n := expect(re, false), minLen(re)
-	return stretch{re, waits*e.waiting + falseHit*e.matches, before + n, n}
+// reckoner remembers what it reckoned of each expression, where a letter or
+// digit stands before and where none does.
+type reckoner map[reckoned]expectation
+
+type reckoned struct {
+	re   *syntax.Regexp
+	word bool
+}
+
+func stretchOf(re *syntax.Regexp, e expectation, before, length int) stretch {
+	return stretch{re, waits*e.waiting + falseHit*e.matches, before + length, length}
 }
 
 // What a part costs, in bytes that could be read instead: for each byte at
@@ -47,8 +54,8 @@ const (
 )
 
 // part finds the cheapest part of re of which every match of re holds one.
-func part(re *syntax.Regexp) stretch {
-	best := stretchOf(re, 0)
+func (k reckoner) part(re *syntax.Regexp) stretch {
+	best := stretchOf(re, k.expect(re, false), 0, minLen(re))
 	try := func(s stretch) {
 		if s.atLeast > 0 && (s.cost < best.cost || best.atLeast == 0) {
 			best = s
@@ -56,26 +63,72 @@ func part(re *syntax.Regexp) stretch {
 	}
 	switch re.Op {
 	case syntax.OpCapture, syntax.OpPlus:
-		try(part(re.Sub[0]))
+		try(k.part(re.Sub[0]))
 	case syntax.OpRepeat:
 		if re.Min > 0 {
-			try(part(re.Sub[0]))
+			try(k.part(re.Sub[0]))
 		}
 	case syntax.OpAlternate:
-		try(partOfEach(re))
+		try(k.partOfEach(re))
 	case syntax.OpConcat:
 		before := 0
 		for i := range re.Sub {
-			inner := part(bounded(re, i))
+			inner := k.part(bounded(re, i))
 			inner.from += before
 			try(inner)
-			for j := i + 1; j < len(re.Sub); j++ {
-				try(stretchOf(concat(re, re.Sub[i:j+1]...), before))
+			e, length, subs := expectation{matches: 1}, 0, re.Sub[i:]
+			if i > 0 && allEdges(re.Sub[i-1], false, isSeparator) && allEdges(re.Sub[i], true, isWordChar) {
+				subs = slices.Concat([]*syntax.Regexp{wordBoundary}, subs)
+			}
+			for j := range subs {
+				e = e.then(k.expect(subs[j], e.word))
+				length += minLen(subs[j])
+				try(stretchOf(concat(re, subs[:j+1]...), e, before, length))
 			}
 			before += minLen(re.Sub[i])
 		}
 	}
 	return best
+}
+
+// wordBoundary stands before a part where the expression has a boundary there
+// in any case: a part that begins inside words costs states within every word.
+var wordBoundary = &syntax.Regexp{Op: syntax.OpWordBoundary}
+
+func isWordChar(r rune) bool  { return r < 128 && kindOf(byte(r)) == prevWord }
+func isSeparator(r rune) bool { return r < 128 && kindOf(byte(r)) != prevWord }
+
+// allEdges says whether every match of re has at least one character, and all
+// that it can begin with (or end with) are of a kind.
+func allEdges(re *syntax.Regexp, first bool, kind func(rune) bool) bool {
+	edge := func(n int) int {
+		if first {
+			return 0
+		}
+		return n - 1
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return kind(re.Rune[edge(len(re.Rune))])
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			for r := re.Rune[i]; r <= min(re.Rune[i+1], unicode.MaxASCII); r++ {
+				if !kind(r) {
+					return false
+				}
+			}
+		}
+		return true
+	case syntax.OpCapture, syntax.OpPlus:
+		return allEdges(re.Sub[0], first, kind)
+	case syntax.OpRepeat:
+		return re.Min > 0 && allEdges(re.Sub[0], first, kind)
+	case syntax.OpConcat:
+		return allEdges(re.Sub[edge(len(re.Sub))], first, kind)
+	case syntax.OpAlternate:
+		return !slices.ContainsFunc(re.Sub, func(s *syntax.Regexp) bool { return !allEdges(s, first, kind) })
+	}
+	return false
 }
 
 func concat(like *syntax.Regexp, subs ...*syntax.Regexp) *syntax.Regexp {
@@ -112,11 +165,11 @@ func bounded(re *syntax.Regexp, i int) *syntax.Regexp {
 }
 
 // partOfEach takes the cheapest part of every alternative.
-func partOfEach(re *syntax.Regexp) stretch {
+func (k reckoner) partOfEach(re *syntax.Regexp) stretch {
 	out := stretch{from: math.MaxInt, atLeast: math.MaxInt}
 	either := &syntax.Regexp{Op: syntax.OpAlternate, Flags: re.Flags}
 	for _, sub := range re.Sub {
-		p := part(sub)
+		p := k.part(sub)
 		either.Sub = append(either.Sub, p.re)
 		out.cost += p.cost
 		out.from, out.atLeast = min(out.from, p.from), min(out.atLeast, p.atLeast)
@@ -135,7 +188,16 @@ type expectation struct {
 
 // expect reckons what re does where a letter or digit stands before, or where
 // none does. It knows no words, only how common each character is.
-func expect(re *syntax.Regexp, word bool) expectation {
+func (k reckoner) expect(re *syntax.Regexp, word bool) expectation {
+	e, known := k[reckoned{re, word}]
+	if !known {
+		e = k.reckon(re, word)
+		k[reckoned{re, word}] = e
+	}
+	return e
+}
+
+func (k reckoner) reckon(re *syntax.Regexp, word bool) expectation {
 	switch re.Op {
 	case syntax.OpLiteral:
 		e := expectation{matches: 1, word: word}
@@ -152,25 +214,25 @@ func expect(re *syntax.Regexp, word bool) expectation {
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
 		return expectation{matches: 0.02, word: word}
 	case syntax.OpQuest:
-		return times(re.Sub[0], 0, 1, word)
+		return k.times(re.Sub[0], 0, 1, word)
 	case syntax.OpStar:
-		return times(re.Sub[0], 0, -1, word)
+		return k.times(re.Sub[0], 0, -1, word)
 	case syntax.OpPlus:
-		return times(re.Sub[0], 1, -1, word)
+		return k.times(re.Sub[0], 1, -1, word)
 	case syntax.OpRepeat:
-		return times(re.Sub[0], re.Min, re.Max, word)
+		return k.times(re.Sub[0], re.Min, re.Max, word)
 	case syntax.OpCapture:
-		return expect(re.Sub[0], word)
+		return k.expect(re.Sub[0], word)
 	case syntax.OpConcat:
 		e := expectation{matches: 1, word: word}
 		for _, sub := range re.Sub {
-			e = e.then(expect(sub, e.word))
+			e = e.then(k.expect(sub, e.word))
 		}
 		return e
 	case syntax.OpAlternate:
 		var e expectation
 		for _, sub := range re.Sub {
-			s := expect(sub, word)
+			s := k.expect(sub, word)
 			e.matches += s.matches
 			e.waiting += s.waiting
 			e.word = s.word
@@ -186,22 +248,10 @@ func (e expectation) then(next expectation) expectation {
 }
 
 // times expects a thing again and again; a most of -1 is no bound.
-func times(re *syntax.Regexp, least, most int, word bool) expectation {
+func (k reckoner) times(re *syntax.Regexp, least, most int, word bool) expectation {
 	const few, long = 3, 64 // long is as good as no bound
 	if most < 0 || most > long {
 		most = max(long, least)
-	}
-	var after, outside *expectation // the same each time: after a word's character, and not
-	once := func(word bool) expectation {
-		kept := &outside
-		if word {
-			kept = &after
-		}
-		if *kept == nil {
-			e := expect(re, word)
-			*kept = &e
-		}
-		return **kept
 	}
 	out := expectation{word: word}
 	reached := 1.0
@@ -212,7 +262,7 @@ func times(re *syntax.Regexp, least, most int, word bool) expectation {
 		if n == most {
 			return out
 		}
-		e := once(out.word)
+		e := k.expect(re, out.word)
 		out.waiting += reached * e.waiting
 		out.word = e.word
 		reached *= min(e.matches, 0.98)
@@ -226,62 +276,76 @@ func times(re *syntax.Regexp, least, most int, word bool) expectation {
 func one(ranges []rune, word, fold bool) expectation {
 	var e expectation
 	add := func(r rune) {
-		s := share(r)
 		if isWordByte(byte(r)) {
 			e.word = true
-			if word { // words are not made at random
-				s = math.Pow(s, 0.6)
-			}
 		}
-		e.matches += s
+		if word && isWordByte(byte(r)) {
+			e.matches += sharesInWords[r]
+		} else {
+			e.matches += shares[r]
+		}
 	}
 	for i := 0; i+1 < len(ranges); i += 2 {
 		for r := ranges[i]; r <= min(ranges[i+1], unicode.MaxASCII); r++ {
 			add(r)
 			if fold {
-				for f := unicode.SimpleFold(r); f != r && f <= unicode.MaxASCII; f = unicode.SimpleFold(f) {
-					add(f)
+				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+					if f <= unicode.MaxASCII {
+						add(f)
+					}
 				}
 			}
 		}
 	}
 	e.matches = min(e.matches, 1)
+	if !e.word {
+		e.waiting = acrossWords * e.matches
+	}
 	return e
 }
 
-// share is how much of an ordinary text is this character.
-func share(r rune) float64 {
-	switch {
-	case r == ' ':
-		return 0.17
-	case r >= '0' && r <= '9':
-		return 0.004
-	case r == '.' || r == ',':
-		return 0.01
-	case r >= 'A' && r <= 'Z':
-		return share(r-'A'+'a') / 20
-	case r >= 'a' && r <= 'z':
-		place := strings.IndexRune("etaonisrhldumcwgyfpbvkxjqz", r)
-		return [...]float64{0.09, 0.07, 0.065, 0.06, 0.055, 0.055, 0.05, 0.05, 0.045, 0.033, 0.03, 0.023, 0.02, 0.02, 0.018, 0.017, 0.017, 0.016, 0.016, 0.012, 0.008, 0.007, 0.0015, 0.001, 0.001, 0.001}[place]
+// acrossWords is how much longer a part waits for crossing from one word to
+// the next: it doubles the states of all that may begin there.
+const acrossWords = 1
+
+// shares says how much of an ordinary text is each character; sharesInWords
+// the same after a letter or digit, since words are not made at random.
+var (
+	shares        = shareTable(1)
+	sharesInWords = shareTable(0.6)
+)
+
+func shareTable(power float64) (table [128]float64) {
+	for c := range table {
+		table[c] = 0.002
 	}
-	return 0.002
+	table[' '], table['.'], table[','] = 0.17, 0.01, 0.01
+	for c := '0'; c <= '9'; c++ {
+		table[c] = 0.004
+	}
+	// By how common they are in English, in parts of ten thousand.
+	for i, n := range [...]float64{900, 700, 650, 600, 550, 550, 500, 500, 450, 330, 300, 230, 200, 200, 180, 170, 170, 160, 160, 120, 80, 70, 15, 10, 10, 10} {
+		small := "etaonisrhldumcwgyfpbvkxjqz"[i]
+		table[small], table[small-'a'+'A'] = n/1e4, n/2e5
+	}
+	for c := range table {
+		table[c] = math.Pow(table[c], power)
+	}
+	return table
 }
 
 // widen makes of re one that matches more, which locating puts right, and
-// needs far fewer states: counted repeats with room become open ones, and a
-// number may begin inside a number.
+// needs far fewer states: counted repeats with room become open ones.
 func widen(re *syntax.Regexp) *syntax.Regexp {
 	for i, s := range re.Sub {
 		re.Sub[i] = widen(s)
 	}
-	if re.Op == syntax.OpRepeat && re.Max >= 0 && re.Max-re.Min >= widenFrom {
+	const room = 3
+	if re.Op == syntax.OpRepeat && re.Max >= 0 && re.Max-re.Min >= room {
 		re.Max = -1
 	}
 	return re
 }
-
-// widenFrom is the room from which a counted repeat is made an open one.
-const widenFrom = 3
 
 // minLen is the length of the shortest text that re matches.
 func minLen(re *syntax.Regexp) int {
