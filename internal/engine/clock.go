@@ -20,17 +20,20 @@ func (e *Engine) runClock() {
 	erased := e.o.Now()
 	began := time.Now()
 	var disposed, slot time.Time // when runs were last looked at, and when they next come due
+	pause := disposeEvery        // until they are looked at again
 	for e.ctx.Err() == nil {
 		next, err := e.ladders(time.Since(began))
 		if err == nil {
 			err = e.look(e.ctx)
 		}
 		if err == nil {
-			if since := time.Since(disposed); since >= disposeEvery {
+			if since := time.Since(disposed); since >= pause {
+				start := time.Now()
 				slot, err = e.dispose(e.ctx)
 				disposed = time.Now()
+				pause = max(disposeEvery, 4*disposed.Sub(start)) // a large plan leaves most of the time to others
 			} else if len(e.o.Schedules) > 0 { // every end of a deletion wakes us
-				slot = e.o.Now().Add(disposeEvery - since)
+				slot = e.o.Now().Add(pause - since)
 			}
 			if !slot.IsZero() && (next.IsZero() || slot.Before(next)) {
 				next = slot

@@ -18,9 +18,13 @@ import (
 	"chaperone/internal/retention"
 )
 
-// stageSize is how many messages a run disposes of before it looks again
-// whether the world is still as planned.
-const stageSize = 20
+// A run disposes of a part of its messages at a time, and looks before each
+// whether the world is still as planned: of so many, or of a large plan, which
+// takes longer to look at, of so small a share.
+const (
+	stageSize  = 20
+	stageShare = 50
+)
 
 // Run is one run of a retention schedule, for one local date.
 type Run struct {
@@ -302,7 +306,7 @@ func (e *Engine) stage(ctx context.Context, r Run) error {
 	if err := retention.Compare(left, retention.Recheck(left, sit).Remaining(has)); err != nil {
 		return e.endRun(ctx, r, retention.Stopped, err.Error(), RunAct{})
 	}
-	if next := left.Stage(stageSize); len(next) > 0 {
+	if next := left.Stage(max(stageSize, len(r.Plan.Items)/stageShare)); len(next) > 0 {
 		return e.planStage(ctx, r, next)
 	}
 	if asks := left.Requests(); len(asks) > 0 {

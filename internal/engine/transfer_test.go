@@ -44,9 +44,11 @@ func TestATransferComesBeforeTheDeletion(t *testing.T) {
 	h := startAs(t, bot, fetching{bot}, []retention.Schedule{s}, func(o *engine.Options) { arch.Filer, o.Filer = o.Filer, arch })
 	h.posts(t, 3)
 	h.post("secret", "SECRET: the invented plan of the invented tunnel")
+	until(t, "it is asked about", func() bool { return bot.count(bots.Whisper) == 1 })
+	h.answer(t, "a1", "wrong")
+	until(t, "it is answered", func() bool { return bot.lastShown().State == "answered" })
 	until(t, "it is settled", func() bool { all, err := h.store.Messages(t.Context()); return err == nil && len(all) == 4 })
-	const month = 16 * 24 * time.Hour
-	h.advance(t, 15*24*time.Hour) // nobody answers the prompt about the secret
+	const month = 31 * 24 * time.Hour
 	if err := h.MoveClock(t.Context(), "Nasreen Malik", month, func() error { h.shift(month); return nil }); err != nil {
 		t.Fatal(err)
 	}
