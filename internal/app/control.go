@@ -194,10 +194,10 @@ func (a *App) holdPlace(ctx context.Context, by string, in PlaceHold) (Placed, e
 }
 
 func (a *App) placed(h hold.Hold, r hold.Report, err error) (Placed, error) {
-	if err != nil && len(r.Open) == 0 {
+	if err != nil && h.ID == "" { // it was not stored
 		return Placed{}, err
 	}
-	p := Placed{Hold: a.view(h), Settled: r.Settled(), People: a.coveredPeople(h)}
+	p := Placed{Hold: a.view(h), Settled: err == nil && r.Settled(), People: a.coveredPeople(h)}
 	if err != nil {
 		p.Warning = err.Error()
 	}

@@ -98,14 +98,14 @@ func (e *Engine) PlaceHold(ctx context.Context, h hold.Hold) (hold.Hold, hold.Re
 		h.ID = e.o.NewID(h.Placed)
 	}
 	if err := h.Check(); err != nil {
-		return h, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	var err error
 	if h.Scope, err = e.known(ctx, h.Scope); err != nil {
-		return h, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	if err := e.o.Store.PlaceHold(ctx, h); err != nil {
-		return h, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	failpoint.Hit("hold.stored")
 	r, err := e.awaitHold(ctx, h)
@@ -142,12 +142,12 @@ func (e *Engine) MembersOf(ctx context.Context, person string) ([]hold.Member, e
 func (e *Engine) awaitHold(ctx context.Context, h hold.Hold) (hold.Report, error) {
 	e.passRooms()
 	if err := e.regard(ctx); err != nil {
-		return hold.Report{}, err
+		return hold.Report{}, unseen(h, err)
 	}
 	for {
 		fences, err := e.o.Store.Fences(ctx, h.Claims().Add(-hold.Slack))
 		if err != nil {
-			return hold.Report{}, err
+			return hold.Report{}, unseen(h, err)
 		}
 		// A hold preserves information, not membership: it neither waits for the
 		// removal of a leaver nor reports it.
@@ -162,6 +162,12 @@ func (e *Engine) awaitHold(ctx context.Context, h hold.Hold) (hold.Report, error
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// unseen tells that a hold stands, and that nobody could see yet what was under
+// way.
+func unseen(h hold.Hold, err error) error {
+	return fmt.Errorf("%s is stored and keeps what it covers, but what was under way could not be read (%w): look again with chaperone hold show", h, err)
 }
 
 // ReleaseHold ends a hold. What it covered returns to its schedule; nothing is
@@ -187,18 +193,18 @@ func (e *Engine) ReleaseHold(ctx context.Context, id, by, why string) (hold.Hold
 func (e *Engine) RescopeHold(ctx context.Context, id string, to hold.Scope, by, why string) (hold.Hold, hold.Report, error) {
 	old, err := e.hold(ctx, id)
 	if err != nil {
-		return old, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	if to, err = e.known(ctx, to); err != nil {
-		return old, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	now := e.o.Now().UTC()
 	placed, _, err := old.Rescope(e.o.NewID(now), to, by, why, now)
 	if err != nil {
-		return old, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	if err := e.o.Store.PlaceHold(ctx, placed); err != nil {
-		return old, hold.Report{}, err
+		return hold.Hold{}, hold.Report{}, err
 	}
 	r, err := e.awaitHold(ctx, placed)
 	if err != nil {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -65,5 +66,33 @@ func TestARequestClaimsFromItsReceipt(t *testing.T) {
 	h.advance(t, 60*24*time.Hour)
 	if u, err := h.UndoRun(t.Context(), "keep", h.runs(t)[len(h.runs(t))-1].Date, "Nasreen Malik"); err != nil || u.Posted != 3 {
 		t.Errorf("the undo gives back %+v (%v)", u, err)
+	}
+}
+
+// A hold that was stored is never told of as one that was not, whatever could
+// not be read afterwards.
+func TestAStoredHoldIsToldOf(t *testing.T) {
+	h := start(t, newFaulty())
+	gone, cancel := context.WithCancel(t.Context())
+	stored := false
+	for try := 0; try < 200 && !stored; try++ { // until the end comes after the storing
+		gone, cancel = context.WithCancel(t.Context())
+		go func() { time.Sleep(time.Duration(try) * 50 * time.Microsecond); cancel() }()
+		placed, r, err := h.PlaceHold(gone, hold.Hold{
+			Matter: "Millbrook flood", Owner: "Nasreen Malik", Reason: "public inquiry", Scope: hold.Scope{All: true},
+			Review: clock.DateOf(h.now().AddDate(1, 0, 0)), PlacedBy: "Nasreen Malik",
+		})
+		all, err2 := h.store.Holds(t.Context()).All()
+		if err2 != nil {
+			t.Fatal(err2)
+		}
+		stored = len(all) > 0
+		if told := placed.ID != ""; told != stored && err != nil {
+			t.Fatalf("stored: %v, told: %v, %+v (%v)", stored, told, r, err)
+		}
+	}
+	cancel()
+	if !stored {
+		t.Error("no hold was ever stored")
 	}
 }
