@@ -32,7 +32,8 @@ var allowed = map[string][]string{
 	"config":                 {"internal/access", "internal/chat", "internal/retention"},
 	"internal/detect":        {"rules", "internal/chat"},
 	"internal/detect/corpus": {},
-	"internal/detect/bench":  {"rules", "internal/detect", "internal/detect/corpus"},
+	"internal/detect/gate":   {},
+	"internal/detect/bench":  {"rules", "internal/detect", "internal/detect/corpus", "internal/detect/gate"},
 	"internal/policy":        {"rules", "internal/chat"},
 	"internal/prompt":        {"internal/chat", "internal/policy", "rules", "bots"}, // bots: only the values that a member is shown
 	"internal/record":        {"internal/chat", "internal/policy"},

@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strings"
 
 	"chaperone/internal/detect"
+	"chaperone/internal/detect/gate"
 	"chaperone/rules"
 
 	gitleaks "github.com/zricethezav/gitleaks/v8/detect"
@@ -38,11 +38,8 @@ func (b *bench) engines() error {
 	engines := []*engine{
 		{name: "**the whole scan**: normalising, patterns, checks, context", share: 1, scan: func(text string) int { return len(b.scan(text)) }},
 		patterns,
-		{name: "Go regexp, rule by rule, patterns alone", share: b.share(800), scan: func(text string) int { return matches(all, text, func(*gated) bool { return true }) }},
-		{name: "keywords and digits, then Go regexp, patterns alone", share: b.share(100), scan: func(text string) int {
-			low, digits := strings.ToLower(text), digitsIn(text)
-			return matches(all, text, func(g *gated) bool { return g.open(low, digits) })
-		}},
+		{name: "Go regexp, rule by rule, patterns alone", share: b.share(800), scan: func(text string) int { return matches(all, text, false) }},
+		{name: "keywords and digits, then Go regexp, patterns alone", share: b.share(100), scan: func(text string) int { return matches(all, text, true) }},
 	}
 	if e, note := hyperscan(exprs, ours); e != nil {
 		e.share = b.share(10)
@@ -71,12 +68,11 @@ func counting(p *detect.Patterns) func(string) int {
 
 // gated is an expression behind what every match of it must hold.
 type gated struct {
-	re       *regexp.Regexp
-	keywords []string
-	digits   int
+	re   *regexp.Regexp
+	gate gate.Gate
 }
 
-func compileAll(exprs []string) (out []*gated) {
+func compileAll(exprs []string) (out []gated) {
 	for _, e := range exprs {
 		parsed, err := syntax.Parse(e, syntax.Perl)
 		if err != nil {
@@ -84,95 +80,24 @@ func compileAll(exprs []string) (out []*gated) {
 		}
 		re := regexp.MustCompile(e)
 		re.Longest()
-		out = append(out, &gated{re, keywords(parsed), leastDigits(parsed)})
+		out = append(out, gated{re, gate.Of(parsed)})
 	}
 	return out
 }
 
-func (g *gated) open(low string, digits int) bool {
-	return digits >= g.digits && (g.keywords == nil || slices.ContainsFunc(g.keywords, func(k string) bool { return strings.Contains(low, k) }))
-}
-
 // matches looks for expressions in the text as the rules read it.
-func matches(all []*gated, text string, open func(*gated) bool) (n int) {
+func matches(all []gated, text string, gates bool) (n int) {
 	text = detect.Normalised(text)
+	holds := gate.Text{}
+	if gates {
+		holds = gate.Read(text)
+	}
 	for _, g := range all {
-		if open(g) {
+		if !gates || g.gate.Open(holds) {
 			n += len(g.re.FindAllStringIndex(text, -1))
 		}
 	}
 	return n
-}
-
-func digitsIn(text string) (n int) {
-	for i := range len(text) {
-		if text[i] >= '0' && text[i] <= '9' {
-			n++
-		}
-	}
-	return n
-}
-
-// leastDigits is how many digits every match has at least.
-func leastDigits(re *syntax.Regexp) int {
-	switch re.Op {
-	case syntax.OpCharClass:
-		if len(re.Rune) > 0 && re.Rune[0] >= '0' && re.Rune[len(re.Rune)-1] <= '9' {
-			return 1
-		}
-	case syntax.OpCapture, syntax.OpPlus:
-		return leastDigits(re.Sub[0])
-	case syntax.OpRepeat:
-		return re.Min * leastDigits(re.Sub[0])
-	case syntax.OpConcat:
-		n := 0
-		for _, s := range re.Sub {
-			n += leastDigits(s)
-		}
-		return n
-	case syntax.OpAlternate:
-		n := leastDigits(re.Sub[0])
-		for _, s := range re.Sub[1:] {
-			n = min(n, leastDigits(s))
-		}
-		return n
-	}
-	return 0
-}
-
-// keywords gives lower-case literals of which every match holds one, or nil.
-func keywords(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if k := strings.ToLower(string(re.Rune)); len(k) >= 3 {
-			return []string{k}
-		}
-	case syntax.OpCapture, syntax.OpPlus:
-		return keywords(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return keywords(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		var best []string
-		for _, s := range re.Sub {
-			if k := keywords(s); k != nil && (best == nil || len(k) < len(best)) {
-				best = k
-			}
-		}
-		return best
-	case syntax.OpAlternate:
-		var all []string
-		for _, s := range re.Sub {
-			k := keywords(s)
-			if k == nil {
-				return nil
-			}
-			all = append(all, k...)
-		}
-		return all
-	}
-	return nil
 }
 
 // secrets compares the engine with the gitleaks library on gitleaks' rules.
