@@ -271,6 +271,8 @@ func capped(k *keep, desk *tab) {
 	desk.look("today-waiting")
 	desk.open("/disposals")
 	desk.shows("main", "Waits for two people")
+	desk.send(`.month a[aria-label*="waits for people"]`)
+	desk.shows("#day", "Team chats: Waits for two people; its plan disposes of 5 messages.")
 	desk.look("disposals")
 	desk.send("#waiting + .list .btn")
 	desk.shows("h1", "Destroy 5 messages in Harbour")
