@@ -121,6 +121,9 @@ func (e entryView) ofSetting() string {
 	if own, ok := strings.CutPrefix(e.Ref, "own:"); ok && e.Act == audit.Erase {
 		return "Erased the bot’s own data at the end of their time: " + own
 	}
+	if n, ok := strings.CutPrefix(e.Before, "kept:"); ok && e.Act == audit.Erase {
+		return "Gave up undo of a run; sealed texts erased: " + n
+	}
 	return ""
 }
 
