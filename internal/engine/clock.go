@@ -156,9 +156,10 @@ func (e *Engine) idle(ctx context.Context) (bool, error) {
 	e.mu.Lock()
 	flying := e.aloft
 	e.mu.Unlock()
-	if flying > 0 || e.leaving.news.Load() {
+	if flying > 0 || e.leaving.news.Load() || !e.leaving.mu.TryLock() { // locked: a plan is being made
 		return false, nil
 	}
+	e.leaving.mu.Unlock()
 	waiting, err := e.o.Store.Waiting(ctx)
 	if err != nil || len(waiting) > 0 {
 		return false, err

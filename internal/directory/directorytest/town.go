@@ -333,8 +333,8 @@ func (t *Town) Careless() int {
 }
 
 // OutInTime counts the proved members who were due an hour ago at least, and
-// those of them who were out within the hour.
-func (t *Town) OutInTime(start directory.Situation) (due, out int) {
+// tells of those who were not out within the hour.
+func (t *Town) OutInTime(start directory.Situation) (due int, late []string) {
 	proved := map[chat.MemberID]directory.Member{}
 	for _, m := range start.Members {
 		for _, id := range append(m.Also, m.ID) {
@@ -359,12 +359,13 @@ func (t *Town) OutInTime(start directory.Situation) (due, out int) {
 				continue
 			}
 			due++
-			if at, ok := t.Removed[c.ID.Local+string(m.ID)]; ok && at.Sub(when) <= time.Hour {
-				out++
+			if at, ok := t.Removed[c.ID.Local+string(m.ID)]; !ok || at.Sub(when) > time.Hour {
+				late = append(late, fmt.Sprintf("%s from %s: last day %s, told by the directory at %s, due at %s, out at %s",
+					m.ID, c.ID.Local, e.leaves, e.told.Format(time.DateTime), when.Format(time.DateTime), at.Format(time.DateTime)))
 			}
 		}
 	}
-	return due, out
+	return due, late
 }
 
 func later(a, b time.Time) time.Time {
