@@ -213,6 +213,9 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 		if err := e.vouched(ctx); err != nil {
 			return err
 		}
+		if ofRun(a.Key) && !e.o.Setting(a.Chat).Acting { // it was switched off since
+			return e.finish(ctx, *a, NotNeeded, "")
+		}
 		if ofLeaver(a.Key) {
 			if still, err := e.stillLeaves(ctx, *a); err != nil {
 				return err
@@ -231,6 +234,8 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 	var held *hold.Held
 	if errors.As(err, &held) {
 		return e.finish(context.WithoutCancel(ctx), *a, Held, "")
+	} else if errors.Is(err, ErrOtherwise) {
+		return e.finish(context.WithoutCancel(ctx), *a, NotNeeded, "")
 	} else if err != nil {
 		return err
 	}

@@ -54,6 +54,10 @@ type RunAct struct {
 // errNoSchedule tells that a schedule is not in the configuration.
 var errNoSchedule = errors.New("there is no schedule of that name in the configuration")
 
+// ErrOtherwise tells that a message, or the run about it, is not as it was when
+// the action was planned: nothing is done.
+var ErrOtherwise = errors.New("it is otherwise than it was planned")
+
 func (e *Engine) schedule(id string) (retention.Schedule, []retention.Schedule, error) {
 	var found retention.Schedule
 	var others []retention.Schedule
@@ -148,9 +152,6 @@ func (e *Engine) deletable(ctx context.Context, id chat.ID) func(time.Duration) 
 // dispose begins the runs that are due, moves on those that are under way, and
 // says when the next one is due.
 func (e *Engine) dispose(ctx context.Context) (next time.Time, err error) {
-	if len(e.o.Schedules) == 0 {
-		return next, nil
-	}
 	e.disposal.Lock()
 	defer e.disposal.Unlock()
 	if err := e.moveAllOn(ctx); err != nil {
@@ -256,17 +257,43 @@ func (e *Engine) planned(ctx context.Context, s retention.Schedule, date clock.D
 	return r, nil
 }
 
-// moveOn takes a run one step further, as far as it may go now.
-func (e *Engine) moveOn(ctx context.Context, r Run) error {
+// forfeited gives a run its schedule, and says why it may not go on under it.
+func (e *Engine) forfeited(r *Run) string {
 	s, _, err := e.schedule(r.Schedule)
 	if err != nil {
-		return e.endRun(ctx, r, retention.Stopped, "its schedule is no longer in the configuration", RunAct{})
+		r.Plan.Schedule.ID = r.Schedule
+		return "its schedule is no longer in the configuration"
 	}
 	r.Plan.Schedule = s
 	if r.Plan.Digest() != r.Digest {
-		return e.endRun(ctx, r, retention.Stopped, "the schedule was changed since the plan was made", RunAct{})
+		return "the schedule was changed since the plan was made"
 	}
-	if !s.Acting {
+	return ""
+}
+
+// forfeit ends the runs that an earlier process began under schedules that are
+// other ones now. It comes before anything that they planned is done.
+func (e *Engine) forfeit(ctx context.Context) error {
+	runs, err := e.o.Store.Runs(ctx, "", retention.Planned, retention.Underway)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if why := e.forfeited(&r); why != "" {
+			if err := e.endRun(ctx, r, retention.Stopped, why, RunAct{}); err != nil {
+				return fmt.Errorf("run %s: %w", r.Ref(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// moveOn takes a run one step further, as far as it may go now.
+func (e *Engine) moveOn(ctx context.Context, r Run) error {
+	if why := e.forfeited(&r); why != "" {
+		return e.endRun(ctx, r, retention.Stopped, why, RunAct{})
+	}
+	if !r.Plan.Schedule.Acting {
 		return e.endRun(ctx, r, retention.Finished, retention.ErrNotActing.Error(), RunAct{})
 	}
 	w, err := e.Clock(ctx)
@@ -305,6 +332,11 @@ func (e *Engine) stage(ctx context.Context, r Run) error {
 	}
 	if err := retention.Compare(left, retention.Recheck(left, sit).Remaining(has)); err != nil {
 		return e.endRun(ctx, r, retention.Stopped, err.Error(), RunAct{})
+	}
+	for _, o := range done {
+		if o == retention.NotReached {
+			return e.endRun(ctx, r, retention.Stopped, "a message was not as planned when its turn came, so nothing more is done", RunAct{})
+		}
 	}
 	if next := left.Stage(max(stageSize, len(r.Plan.Items)/stageShare)); len(next) > 0 {
 		return e.planStage(ctx, r, next)
@@ -358,7 +390,7 @@ func (e *Engine) outcomes(ctx context.Context, r Run) (done map[place]retention.
 	}
 	for _, i := range r.Plan.Items {
 		if o, ok := byKey[disposeKey(r, i.Chat, i.ID)]; ok && o == "" {
-			waiting = true
+			waiting, done[place{i.Chat, i.ID}] = true, retention.Unclear
 		} else if ok && i.Way == retention.Transfers {
 			done[place{i.Chat, i.ID}] = transferredBy(o)
 		} else if ok {
@@ -449,6 +481,11 @@ func (e *Engine) endRun(ctx context.Context, r Run, to retention.State, why stri
 	if !r.State.May(to) {
 		return fmt.Errorf("the run of %s is %s", r.Date, r.State)
 	}
+	if to == retention.Stopped { // nothing more of it begins
+		if err := e.o.Store.Cancel(ctx, e.o.Now(), "dispose/"+r.Ref()+"/"); err != nil {
+			return err
+		}
+	}
 	done, _, err := e.outcomes(ctx, r)
 	if err != nil {
 		return err
@@ -467,6 +504,7 @@ func (e *Engine) endRun(ctx context.Context, r Run, to retention.State, why stri
 		if err != nil {
 			return err
 		}
+		c.Plan = r.Digest // its schedule may be another by now
 		r.Certificate = &c
 	}
 	r.State, r.Why = to, why

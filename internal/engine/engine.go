@@ -136,6 +136,14 @@ type Disposals interface {
 	Cancel(ctx context.Context, now time.Time, prefix string) error
 }
 
+// Standings tells whether what a run planned still stands.
+type Standings interface {
+	// Stands is nil where the run that planned an action is under way, and the
+	// message is the revision that it planned for; ErrOtherwise where not. Start
+	// asks the same of what destroys.
+	Stands(ctx context.Context, a Action) error
+}
+
 // Gaps is where the stretches are kept that the bot cannot vouch for (DESIGN
 // invariant 9). Receive and Settle note those that events tell of.
 type Gaps interface {
@@ -164,6 +172,7 @@ type Store interface {
 	Timepiece
 	Runs
 	Disposals
+	Standings
 	Gaps
 	Chats
 	People
@@ -293,7 +302,7 @@ type Action struct {
 	Due     time.Time
 	Started bool
 	Tries   int
-	Version int64  // of the prompt, as rendered when it was started
+	Version int64  // of the prompt, as rendered when it was started; of a run's message, the revision that was planned for
 	View    string // digest of the prompt, as rendered now
 
 	// Of the attempt under way, not stored with the action.
@@ -437,6 +446,9 @@ func (e *Engine) begin(ctx context.Context) error {
 		settings["own:"+string(kind)] = strings.ReplaceAll(period.String(), " ", "-")
 	}
 	if err := e.o.Store.Configure(ctx, e.o.Now(), settings); err != nil {
+		return err
+	}
+	if err := e.forfeit(ctx); err != nil {
 		return err
 	}
 	return e.o.Store.Erase(ctx, e.o.Now())

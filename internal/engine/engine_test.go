@@ -98,6 +98,7 @@ type house struct {
 	store *store.Store
 	now   func() time.Time
 	shift func(time.Duration)
+	end   func() // stops the engine, and leaves the store as it is
 }
 
 func start(t testing.TB, bot *faulty, schedules ...retention.Schedule) *house {
@@ -165,11 +166,8 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 	for _, c := range change {
 		c(&o)
 	}
-	h.Engine = engine.New(o)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); h.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended; st.Close() })
+	h.run(t, o)
+	t.Cleanup(func() { h.end(); st.Close() })
 	for _, s := range schedules { // the dates of its runs are counted from when it is first looked at
 		for last := (clock.Date{}); last.IsZero(); time.Sleep(time.Millisecond) {
 			if last, err = st.LastRun(t.Context(), s.ID); err != nil {
@@ -178,6 +176,16 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 		}
 	}
 	return h
+}
+
+// run starts an engine with these options, in the place of one that has ended.
+func (h *house) run(t testing.TB, o engine.Options) {
+	t.Helper()
+	h.Engine = engine.New(o)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.Run(ctx) }()
+	h.end = func() { stop(); <-ended }
 }
 
 func newFaulty() *faulty {

@@ -46,6 +46,11 @@ func (e *Engine) transfer(ctx context.Context, a Action) error {
 		} else if err != nil {
 			return err
 		}
+		if err := e.o.Store.Stands(ctx, a); errors.Is(err, ErrOtherwise) {
+			return e.finish(ctx, a, NotNeeded, "") // what was read may be SECRET by now
+		} else if err != nil {
+			return err
+		}
 		if err := e.o.Store.Settle(ctx, Settlement{Chat: a.Chat, Now: e.o.Now(), Arrivals: []Arrival{{Record: r, Text: text}}}); err != nil {
 			return err
 		}
@@ -58,10 +63,13 @@ func (e *Engine) transfer(ctx context.Context, a Action) error {
 
 // staged is what a run does with one message of a stage.
 func (e *Engine) staged(s *Settlement, r Run, i retention.Item) {
-	a := Action{Key: disposeKey(r, i.Chat, i.ID), Kind: Kind(bots.Delete), Chat: i.Chat, Member: i.Sender, Message: i.ID, Due: s.Now}
+	a := Action{
+		Key: disposeKey(r, i.Chat, i.ID), Kind: Kind(bots.Delete), Chat: i.Chat, Member: i.Sender, Message: i.ID, Due: s.Now,
+		Version: i.Revision,
+	}
 	if i.Way == retention.Transfers {
 		given := e.transferred(r, i)
-		a.Kind, a.Record, a.Version = Transfer, given.ID, i.Revision
+		a.Kind, a.Record = Transfer, given.ID
 		s.Arrivals = append(s.Arrivals, Arrival{Record: given, Unread: true})
 	}
 	s.Actions = append(s.Actions, a)

@@ -203,6 +203,9 @@ func (t *tx) startDestroying(now time.Time, a *engine.Action) error {
 	if err := t.row("SELECT count(*) FROM fences WHERE action = ?", []any{a.Key}, &n); err != nil {
 		return err
 	}
+	if err := t.stands(*a); err != nil {
+		return err
+	}
 	person, err := t.person(hold.Member{Account: a.Chat.Account, ID: a.Member})
 	if err != nil {
 		return err

@@ -171,6 +171,10 @@ func TestSealedTextsGoWithTheirKeys(t *testing.T) {
 	if _, files, err := s.Content(t.Context(), rec.ID); err != nil || len(files) != 1 || string(files[0].Data) != "the boats are tied up" {
 		t.Fatalf("the captured text is %v (%v)", files, err)
 	}
+	day := clock.Date{Year: 2026, Month: 11, Day: 23}
+	if err := s.BeginRuns(t.Context(), noon, "keep", day, []engine.Run{{Schedule: "keep", Date: day, State: retention.Underway, Slot: noon}}); err != nil {
+		t.Fatal(err)
+	}
 	due, _, err := s.Due(t.Context(), noon, 10)
 	if err != nil {
 		t.Fatal(err)

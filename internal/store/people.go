@@ -369,7 +369,7 @@ func (t *tx) forgetPeople(until, now time.Time) error {
 		}
 		return collect(rows, func(r *row) []any { return []any{&r.key, &r.account, &r.local, &r.member, &r.person} })
 	}
-	members, err := gather(`SELECT '', m.account, '', m.id, m.person FROM members m WHERE m.seen < ? AND NOT EXISTS (
+	members, err := gather(`SELECT '', m.account, '', m.id, CASE WHEN m.link <> '' THEN m.link ELSE m.person END FROM members m WHERE m.seen < ? AND NOT EXISTS (
 		SELECT 1 FROM memberships s JOIN chats c ON c.n = s.chat WHERE c.account = m.account AND (s.member = m.id OR s.member IN (
 			SELECT i.id FROM member_ids i WHERE i.account = m.account AND i.member = m.id))) ORDER BY m.account, m.id LIMIT ?`)
 	if err != nil {

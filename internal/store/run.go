@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"chaperone/internal/audit"
+	"chaperone/internal/chat"
 	"chaperone/internal/clock"
 	"chaperone/internal/engine"
 	"chaperone/internal/retention"
@@ -259,6 +261,30 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, prefix string) error 
 		return t.exec("UPDATE actions SET outcome = ?, ended = ? WHERE key >= ? AND key < ? AND outcome = '' AND started = 0",
 			string(engine.NotNeeded), millis(now), from, to)
 	})
+}
+
+// Stands implements engine.Standings.
+func (s *Store) Stands(ctx context.Context, a engine.Action) error {
+	return s.write.do(ctx, func(t *tx) error { return t.stands(a) })
+}
+
+// stands is Stands, inside the transaction. An edit that has arrived and was not
+// looked at yet counts: nobody knows what the message says now.
+func (t *tx) stands(a engine.Action) error {
+	if !strings.HasPrefix(a.Key, "dispose/") {
+		return nil
+	}
+	var n int
+	const begins = "'dispose/' || schedule || '/' || date || '/'"
+	err := t.row(`SELECT count(*) FROM messages m JOIN chats c ON c.n = m.chat
+		WHERE c.account = ? AND c.id = ? AND m.id = ? AND m.revision = ?
+		AND EXISTS (SELECT 1 FROM runs WHERE state = ? AND substr(?, 1, length(`+begins+`)) = `+begins+`)
+		AND NOT EXISTS (SELECT 1 FROM events e WHERE e.chat = m.chat AND e.state = 0 AND e.message = m.id AND e.kind = ?)`,
+		[]any{string(a.Chat.Account), a.Chat.Local, string(a.Message), a.Version, string(retention.Underway), a.Key, string(chat.Edited)}, &n)
+	if err == nil && n == 0 {
+		err = engine.ErrOtherwise
+	}
+	return err
 }
 
 // undo seals away what an action of a run is about to destroy. Of what is

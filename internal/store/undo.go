@@ -31,6 +31,11 @@ func (t *tx) forgetUndo(now time.Time, run string, most int) (gone, held int, er
 	}
 	set := t.inForce(now)
 	for _, x := range all {
+		person, err := t.person(hold.Member{Account: x.subject.Chat.Account, ID: x.subject.Member})
+		if err != nil {
+			return gone, held, err
+		}
+		x.subject.Person = string(person)
 		covering, err := set.Covering(x.subject, now)
 		if err != nil || len(covering) > 0 {
 			held++
