@@ -13,6 +13,7 @@ import (
 	"chaperone/bots"
 	"chaperone/internal/chat"
 	"chaperone/internal/directory"
+	"chaperone/internal/failpoint"
 	"chaperone/internal/hold"
 	"chaperone/internal/prompt"
 )
@@ -180,6 +181,7 @@ func (e *Engine) carry(ctx context.Context, out Outlook) (wait time.Time, err er
 	if err := e.learned(ctx, out); err != nil {
 		return wait, err
 	}
+	failpoint.Hit("leaver.learned")
 	byKey := map[string]Leaver{}
 	for _, l := range out.Leaving.Leavers {
 		byKey[l.Step.Key()] = l
@@ -309,7 +311,11 @@ func (e *Engine) farewell(ctx context.Context, st directory.Step, name string) e
 		s.Actions = append(s.Actions, a)
 	}
 	s.Prompts = append(s.Prompts, sh)
-	return e.o.Store.Settle(ctx, s)
+	if err := e.o.Store.Settle(ctx, s); err != nil {
+		return err
+	}
+	failpoint.Hit("leaver.told")
+	return nil
 }
 
 // takeBack takes a farewell back, and the removal with it.
@@ -337,10 +343,14 @@ func (e *Engine) takeBack(ctx context.Context, l Leaver) error {
 // while one is unfinished, or was carried out, there is no other.
 func (e *Engine) letGo(ctx context.Context, st directory.Step, now time.Time) error {
 	key := fmt.Sprintf("%s%s/%d", leaverKey, st.Key(), now.UnixMilli())
-	return e.o.Store.Settle(ctx, Settlement{
+	err := e.o.Store.Settle(ctx, Settlement{
 		Chat: st.Chat, Now: now, Leavers: []Departure{{Step: st, Action: key}},
 		Actions: []Action{{Key: key, Kind: Kind(bots.Remove), Chat: st.Chat, Member: st.As, Due: now}},
 	})
+	if err == nil {
+		failpoint.Hit("leaver.planned")
+	}
+	return err
 }
 
 // leaverKey begins the key of every removal of a leaver.
