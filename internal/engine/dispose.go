@@ -211,7 +211,7 @@ func (e *Engine) beginDue(ctx context.Context, s retention.Schedule) (next time.
 	}
 	if last.IsZero() {
 		last = s.When.Begin(now)
-		if err := e.o.Store.BeginRuns(ctx, now, s.ID, last, nil); err != nil {
+		if err := e.o.Store.BeginRuns(ctx, now, s.ID, last, nil, RunAct{}); err != nil {
 			return next, err
 		}
 	}
@@ -230,7 +230,7 @@ func (e *Engine) beginDue(ctx context.Context, s retention.Schedule) (next time.
 			runs = append(runs, r)
 		}
 		last = due[len(due)-1].Date
-		if err := e.o.Store.BeginRuns(ctx, now, s.ID, last, runs); err != nil {
+		if err := e.o.Store.BeginRuns(ctx, now, s.ID, last, runs, RunAct{}); err != nil {
 			return next, err
 		}
 		nudge(e.tick)

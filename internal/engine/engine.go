@@ -108,8 +108,9 @@ type Runs interface {
 	// never been seen.
 	LastRun(ctx context.Context, schedule string) (clock.Date, error)
 	// BeginRuns stores new runs of a schedule and its last date, in one
-	// transaction. A date that has a run already is an error.
-	BeginRuns(ctx context.Context, now time.Time, schedule string, last clock.Date, runs []Run) error
+	// transaction; with a name in a, as that person's act. A date that has a run
+	// already is an error.
+	BeginRuns(ctx context.Context, now time.Time, schedule string, last clock.Date, runs []Run, a RunAct) error
 	// SaveRun stores what became of a run; with a name in by, as that
 	// person's act.
 	SaveRun(ctx context.Context, now time.Time, r Run, a RunAct) error

@@ -35,10 +35,7 @@ func (e *Engine) RunNow(ctx context.Context, by, schedule string) (Run, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := e.o.Store.BeginRuns(ctx, now, schedule, today, []Run{r}); err != nil {
-		return r, err
-	}
-	if err := e.o.Store.SaveRun(ctx, now, r, RunAct{By: by, What: "begin"}); err != nil {
+	if err := e.o.Store.BeginRuns(ctx, now, schedule, today, []Run{r}, RunAct{By: by, What: "begin"}); err != nil {
 		return r, err
 	}
 	if err := e.moveOn(ctx, r); err != nil {
@@ -152,6 +149,7 @@ func (e *Engine) UndoRun(ctx context.Context, schedule string, date clock.Date, 
 		return u, err
 	}
 	now := e.o.Now()
+	var again []Settlement
 	for _, i := range r.Plan.Items {
 		key := disposeKey(r, i.Chat, i.ID)
 		if byKey[key] != Done || i.Way == retention.Transfers {
@@ -162,14 +160,20 @@ func (e *Engine) UndoRun(ctx context.Context, schedule string, date clock.Date, 
 			continue
 		}
 		u.Posted++
-		if err := e.o.Store.Settle(ctx, Settlement{Chat: i.Chat, Now: now, Actions: []Action{{
+		again = append(again, Settlement{Chat: i.Chat, Now: now, Actions: []Action{{
 			Key: "restore/" + key, Kind: Restore, Chat: i.Chat, Member: i.Sender, Message: i.ID, Due: now,
-		}}}); err != nil {
+		}}})
+	}
+	if err := e.o.Store.SaveRun(ctx, now, r, RunAct{By: by, What: "undo"}); err != nil { // no audit, no action
+		return Undone{}, err
+	}
+	for _, s := range again {
+		if err := e.o.Store.Settle(ctx, s); err != nil {
 			return u, err
 		}
 	}
 	nudge(e.poke)
-	return u, e.o.Store.SaveRun(ctx, now, r, RunAct{By: by, What: "undo"})
+	return u, nil
 }
 
 // PurgeRun gives up undo: what a run destroyed cannot be given back from then

@@ -1,6 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -88,5 +92,46 @@ func TestARunEndsWithItsSchedule(t *testing.T) {
 				t.Errorf("the run is %s (%s)", r.State, r.Why)
 			}
 		})
+	}
+}
+
+// forgetful is a store that cannot write down what a person did to a run.
+type forgetful struct{ engine.Store }
+
+func (f forgetful) SaveRun(ctx context.Context, now time.Time, r engine.Run, a engine.RunAct) error {
+	if a.By != "" {
+		return errors.New("the disk is full")
+	}
+	return f.Store.SaveRun(ctx, now, r, a)
+}
+
+// No audit, no action: a run that a person begins is stored with who began it,
+// and an undo that cannot be written down gives nothing back.
+func TestNothingIsDoneToARunThatIsNotWrittenDown(t *testing.T) {
+	bot := newFaulty()
+	h := startAs(t, bot, fetching{bot}, []retention.Schedule{monthly(t, "=")}, func(o *engine.Options) { o.Store = forgetful{o.Store} })
+	h.posts(t, 2)
+	r, err := h.RunNow(t.Context(), "Nasreen Malik", "keep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.advance(t, 31*24*time.Hour)
+	if n := bot.count(bots.Delete); n != 2 {
+		t.Fatalf("%d messages were deleted, want 2", n)
+	}
+	var log bytes.Buffer
+	if _, err := h.store.ExportAudit(t.Context(), h.now(), "Nasreen Malik", &log); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"after":"plan:`+r.Digest+`"`) {
+		t.Error("the log does not have who began the run")
+	}
+	was := bot.count(bots.Post)
+	if _, err := h.UndoRun(t.Context(), "keep", h.runs(t)[0].Date, "Nasreen Malik"); err == nil {
+		t.Error("an undo that cannot be written down is said to be done")
+	}
+	h.advance(t, time.Minute)
+	if n := bot.count(bots.Post) - was; n != 0 {
+		t.Errorf("%d texts were posted by an undo that is not in the log", n)
 	}
 }

@@ -136,10 +136,10 @@ func TestADateHasOneRun(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "data"))
 	d := clock.Date{Year: 2026, Month: 11, Day: 23}
 	run := engine.Run{Schedule: "keep", Date: d, State: retention.Planned, Slot: noon}
-	if err := s.BeginRuns(t.Context(), noon, "keep", d, []engine.Run{run}); err != nil {
+	if err := s.BeginRuns(t.Context(), noon, "keep", d, []engine.Run{run}, engine.RunAct{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.BeginRuns(t.Context(), noon, "keep", d.Add(1), []engine.Run{{Schedule: "keep", Date: d.Add(1), State: retention.Planned, Slot: noon}, run}); err == nil {
+	if err := s.BeginRuns(t.Context(), noon, "keep", d.Add(1), []engine.Run{{Schedule: "keep", Date: d.Add(1), State: retention.Planned, Slot: noon}, run}, engine.RunAct{}); err == nil {
 		t.Error("a second run of the date was stored")
 	}
 	all, err := s.Runs(t.Context(), "keep")
@@ -172,7 +172,7 @@ func TestSealedTextsGoWithTheirKeys(t *testing.T) {
 		t.Fatalf("the captured text is %v (%v)", files, err)
 	}
 	day := clock.Date{Year: 2026, Month: 11, Day: 23}
-	if err := s.BeginRuns(t.Context(), noon, "keep", day, []engine.Run{{Schedule: "keep", Date: day, State: retention.Underway, Slot: noon}}); err != nil {
+	if err := s.BeginRuns(t.Context(), noon, "keep", day, []engine.Run{{Schedule: "keep", Date: day, State: retention.Underway, Slot: noon}}, engine.RunAct{}); err != nil {
 		t.Fatal(err)
 	}
 	due, _, err := s.Due(t.Context(), noon, 10)

@@ -42,7 +42,7 @@ type plan struct {
 
 // BeginRuns implements engine.Runs. The primary key of a run is its schedule
 // and local date: the second run of a date fails, and the whole with it.
-func (s *Store) BeginRuns(ctx context.Context, now time.Time, schedule string, last clock.Date, runs []engine.Run) error {
+func (s *Store) BeginRuns(ctx context.Context, now time.Time, schedule string, last clock.Date, runs []engine.Run, a engine.RunAct) error {
 	return s.write.do(ctx, func(t *tx) error {
 		for _, r := range runs {
 			b, err := json.Marshal(plan{r.Plan.Date, r.Plan.Now, r.Plan.Items, r.Plan.Above})
@@ -56,6 +56,11 @@ func (s *Store) BeginRuns(ctx context.Context, now time.Time, schedule string, l
 			if err := t.exec("INSERT INTO runs (schedule, date, state, slot, made_good, digest, plan) VALUES (?, ?, ?, ?, ?, ?, ?)",
 				r.Schedule, r.Date.String(), string(r.State), millis(r.Slot), made, r.Digest, string(b)); err != nil {
 				return fmt.Errorf("the run of %s on %s: %w", r.Schedule, r.Date, err)
+			}
+			if a.By != "" {
+				if err := t.logRun(now, r, "", a); err != nil {
+					return err
+				}
 			}
 		}
 		return t.exec(`INSERT INTO schedules (id, last) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET last = CASE WHEN excluded.last > schedules.last THEN excluded.last ELSE schedules.last END`, schedule, last.String())
