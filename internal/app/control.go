@@ -127,7 +127,7 @@ type Placed struct {
 	Done    []string `json:"done,omitempty"`    // messages destroyed since it claims them: before it was in force
 	Unknown []string `json:"unknown,omitempty"` // messages that may have been destroyed: a person looks
 	Warning string   `json:"warning,omitempty"` // why it is not settled yet
-	People  []string `json:"people,omitempty"`  // which accounts are known to be the people it covers, and that others are not known
+	People  []string `json:"people,omitempty"`  // what is known of what it covers: the accounts of people, and chats and members that nobody has seen
 }
 
 // Scope is what a hold covers, as it is asked for: chats and members as
@@ -190,14 +190,14 @@ func (a *App) holdPlace(ctx context.Context, by string, in PlaceHold) (Placed, e
 		Matter: in.Matter, Owner: in.Owner, Reason: in.Reason, Review: in.Review, Request: in.Request, Since: in.Since,
 		Scope: to, PlacedBy: by,
 	})
-	return a.placed(h, r, err)
+	return a.placed(ctx, h, r, err)
 }
 
-func (a *App) placed(h hold.Hold, r hold.Report, err error) (Placed, error) {
+func (a *App) placed(ctx context.Context, h hold.Hold, r hold.Report, err error) (Placed, error) {
 	if err != nil && h.ID == "" { // it was not stored
 		return Placed{}, err
 	}
-	p := Placed{Hold: a.view(h), Settled: err == nil && r.Settled(), People: a.coveredPeople(h)}
+	p := Placed{Hold: a.view(h), Settled: err == nil && r.Settled(), People: append(a.coveredPeople(h), a.unseen(context.WithoutCancel(ctx), h)...)}
 	if err != nil {
 		p.Warning = err.Error()
 	}
@@ -232,7 +232,7 @@ func (a *App) holdRescope(ctx context.Context, by string, in EndHold) (Placed, e
 		return Placed{}, err
 	}
 	h, r, err := a.engine.RescopeHold(ctx, in.ID, to, by, in.Why)
-	return a.placed(h, r, err)
+	return a.placed(ctx, h, r, err)
 }
 
 func (a *App) holdList(ctx context.Context, _ struct{}) ([]Hold, error) {

@@ -59,7 +59,7 @@ func (a *App) holdShow(ctx context.Context, in WhichHold) (HoldShown, error) {
 	if err != nil {
 		return HoldShown{}, err
 	}
-	p, err := a.placed(h, c.Report, nil)
+	p, err := a.placed(ctx, h, c.Report, nil)
 	out := HoldShown{Placed: p, Until: c.Report.Until, Prompts: c.Prompts, Chats: []ChatCount{}}
 	for _, x := range c.Chats {
 		out.Messages += x.Messages

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"chaperone/internal/chat"
 	"chaperone/internal/directory"
 	"chaperone/internal/directory/csv"
 	"chaperone/internal/engine"
@@ -95,6 +97,37 @@ func (a *App) inventPeople() []byte {
 		fmt.Fprintf(&b, "S%d,%s,%s,Officer,Resilience,%s\n", 10001+i, m.Name, m.Email, date)
 	}
 	return []byte(b.String())
+}
+
+// unseen says which chats and members of a hold nobody has seen: a name that is
+// written wrongly covers nothing, and must not look as if it did.
+func (a *App) unseen(ctx context.Context, h hold.Hold) []string {
+	if len(h.Scope.Chats)+len(h.Scope.Members) == 0 {
+		return nil
+	}
+	chats, err := a.store.ChatIDs(ctx)
+	roll, rollErr := a.store.Roll(ctx)
+	if err = errors.Join(err, rollErr); err != nil {
+		return []string{fmt.Sprintf("Nobody knows whether its chats and members are there (%v).", err)}
+	}
+	members := map[hold.Member]bool{}
+	for _, m := range roll.Members {
+		for _, id := range append([]chat.MemberID{m.ID}, m.Also...) {
+			members[hold.Member{Account: m.Account, ID: id}] = true
+		}
+	}
+	var out []string
+	for _, id := range h.Scope.Chats {
+		if !slices.Contains(chats, id) {
+			out = append(out, fmt.Sprintf("%s: no such chat is known, so nothing is covered there. Look whether it is written as in: chaperone chats list", id))
+		}
+	}
+	for _, m := range h.Scope.Members {
+		if !members[m] {
+			out = append(out, fmt.Sprintf("%s/%s: no chat has such a member. Look whether it is written as in: chaperone members list", m.Account, m.ID))
+		}
+	}
+	return out
 }
 
 // coveredPeople says which accounts are known to be the people that a hold

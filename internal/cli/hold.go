@@ -79,9 +79,9 @@ names every message that may have slipped.`,
 func (d *desk) placed(cmd *cobra.Command, p app.Placed) error {
 	err := d.say(cmd, p, func(cmd *cobra.Command) {
 		if p.Settled {
-			cmd.Printf("Hold %s (%s) is in force.\n", p.Hold.ID, p.Hold.Matter)
+			cmd.Printf("Hold %s (%s) is in force.\n", p.Hold.ID, plain(p.Hold.Matter))
 		} else {
-			cmd.Printf("Hold %s (%s) is stored. %s\n", p.Hold.ID, p.Hold.Matter, p.Warning)
+			cmd.Printf("Hold %s (%s) is stored. %s\n", p.Hold.ID, plain(p.Hold.Matter), plain(p.Warning))
 		}
 		for _, m := range p.People {
 			cmd.Printf("  %s\n", plain(m))
@@ -113,7 +113,7 @@ func holdRelease() *cobra.Command {
 				return err
 			}
 			return d.say(cmd, h, func(cmd *cobra.Command) {
-				cmd.Printf("Hold %s (%s) is released. What it covered returns to its schedule.\n", h.ID, h.Matter)
+				cmd.Printf("Hold %s (%s) is released. What it covered returns to its schedule.\n", h.ID, plain(h.Matter))
 			})
 		},
 	}

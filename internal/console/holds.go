@@ -165,7 +165,7 @@ type placed struct {
 	Settled bool     `json:"settled"`
 	Done    []string `json:"done"`
 	Unknown []string `json:"unknown"`
-	People  []string `json:"people"` // which accounts are known to be the people it covers
+	People  []string `json:"people"` // what is known of what it covers
 }
 
 func (c *Console) placeHold(w http.ResponseWriter, r *http.Request) {
