@@ -19,7 +19,7 @@ import (
 const (
 	mostEffort = 2000 // for each byte of a text, the making of states included
 	mostGrowth = 2.3  // for twice the text,
-	cheap      = 100  // unless it stays under this for each byte
+	cheap      = 200  // unless it stays under this for each byte
 )
 
 // total is an effort in bytes read: following an instruction costs about as

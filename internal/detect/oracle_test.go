@@ -31,7 +31,9 @@ func newGenerator(list []rules.Rule, seed uint64) *generator {
 			v := normalise(text)
 			g.pieces = append(g.pieces, strings.SplitAfter(v.text, " ")...)
 		}
-		g.pieces = append(g.pieces, r.Context.Words...)
+		for _, w := range r.Context.Words {
+			g.pieces = append(g.pieces, normalise(w).text)
+		}
 	}
 	return g
 }
@@ -71,7 +73,7 @@ func matches(l *layer, text string, hits []hit, pattern int) (out [][]int) {
 		if int(h.pattern) != pattern {
 			continue
 		}
-		for at := max(next, int(h.end)-p.most); at <= int(h.end)-p.least; {
+		for at := p.earliest(text, next, int(h.end)); at <= int(h.end)-p.least; {
 			start, stop := p.next(text, at, int(h.end)-p.least+1, &endings{}, &effort{})
 			next = max(next, start)
 			if stop < 0 {

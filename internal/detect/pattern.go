@@ -15,6 +15,9 @@ type pattern struct {
 	most   int          // longest match in bytes; window where it has no bound
 	open   bool         // has no bound
 	least  int          // bytes from the beginning of a match to its hit, at least
+	reach  int          // and at most
+	loops  [2]uint64    // where that has no bound: what its loops take,
+	fixed  int          // and how many bytes there are outside of them
 	before *lazy        // where a group marks the value: what stands before it,
 	value  *lazy        // the value,
 	after  *lazy        // what stands after it,
@@ -69,8 +72,12 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Regexp, error) {
 		return nil, nil, err
 	}
 	p.findFirst(mustProg(re))
-	part, least := trigger(again)
-	p.least = least
+	part, least, reach := trigger(again)
+	p.least, p.reach = least, reach
+	if p.reach < 0 || p.reach > p.most {
+		p.reach = p.most
+		p.fixed, p.loops = outsideLoops(re)
+	}
 	return p, widen(part), nil
 }
 
@@ -122,6 +129,65 @@ func (p *pattern) next(text string, from, until int, found *endings, e *effort) 
 		}
 	}
 	return until, -1
+}
+
+// earliest is where a match may begin, from on, that has its hit at end.
+func (p *pattern) earliest(text string, from, end int) int {
+	from = max(from, end-p.reach)
+	if p.reach < p.most || p.loops == [2]uint64{} {
+		return from
+	}
+	at := end
+	for fixed := 0; at > from; at-- {
+		if c := text[at-1]; c >= 128 || p.loops[c>>6]>>(c&63)&1 == 0 {
+			if fixed++; fixed > p.fixed {
+				break
+			}
+		}
+	}
+	return at
+}
+
+// outsideLoops is how many bytes a match can have outside of the repeats
+// without a bound, and which bytes it can have inside of them.
+func outsideLoops(re *syntax.Regexp) (fixed int, loops [2]uint64) {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus:
+		return 0, anyOf(re)
+	case syntax.OpRepeat:
+		if re.Max < 0 {
+			return 0, anyOf(re)
+		}
+		fixed, loops = outsideLoops(re.Sub[0])
+		return fixed * re.Max, loops
+	case syntax.OpConcat, syntax.OpAlternate, syntax.OpCapture, syntax.OpQuest:
+		for _, sub := range re.Sub {
+			n, set := outsideLoops(sub)
+			if re.Op == syntax.OpConcat {
+				fixed += n
+			} else {
+				fixed = max(fixed, n)
+			}
+			loops[0] |= set[0]
+			loops[1] |= set[1]
+		}
+		return fixed, loops
+	}
+	return maxLen(re), loops
+}
+
+// anyOf gives the ASCII bytes that matches of re can have.
+func anyOf(re *syntax.Regexp) (set [2]uint64) {
+	prog := mustProg(re)
+	for i := range prog.Inst {
+		switch in := &prog.Inst[i]; in.Op {
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			s := asciiOf(in)
+			set[0] |= s[0]
+			set[1] |= s[1]
+		}
+	}
+	return set
 }
 
 // endings are the ends of the matches from one beginning: the last of them.

@@ -58,7 +58,7 @@ func (p *Patterns) Count(ctx context.Context, text string) (int, error) {
 	n := 0
 	for _, h := range w.hits {
 		one := p.l.patterns[h.pattern]
-		n += one.count(v.text, max(int(w.next[h.pattern]), int(h.end)-one.most), int(h.end)-one.least+1, &w.next[h.pattern], &w.ends, &w.spent)
+		n += one.count(v.text, one.earliest(v.text, int(w.next[h.pattern]), int(h.end)), int(h.end)-one.least+1, &w.next[h.pattern], &w.ends, &w.spent)
 	}
 	return n, nil
 }

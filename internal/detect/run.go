@@ -23,8 +23,9 @@ type effort struct {
 
 // mayAdd is how many states a text may have added by its i-th byte before the
 // rest of it is read without remembering: a text made to be hard costs itself
-// time, and not everybody their memory. Talk adds one in some hundred bytes.
-func mayAdd(i int) int { return 1024 + i/32 }
+// time, and not everybody their memory. The first talk that a set reads adds
+// one in some ten bytes, later talk one in some hundred.
+func mayAdd(i int) int { return 4096 + i/8 }
 
 // reader is an automaton on its way through a text.
 type reader struct {

@@ -16,7 +16,8 @@ type scorer struct {
 	v      *view
 	before []string
 
-	words map[*wordSet][]wordAt // of a long text: every word of a set, found once
+	found []candidate
+	words map[*wordSet][]wordAt // of a long text: the words of every set around what was found
 
 	from, to int // of a long text: the sentence looked at last
 
@@ -69,6 +70,7 @@ func (sc *scorer) weigh(found []candidate) []finding {
 const floor = 0.2
 
 func (sc *scorer) scoreAll(found []candidate) []scored {
+	sc.found = found
 	all := make([]scored, 0, 8)
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) == 0 {
@@ -232,15 +234,10 @@ func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool)
 	if s.size == 0 || len(sc.v.text) < longText {
 		return s.nearest(sc.v.text, lo, hi, at, until)
 	}
-	places, ok := sc.words[s]
-	if !ok {
-		if sc.words == nil {
-			sc.words = map[*wordSet][]wordAt{}
-		}
-		places = s.all(sc.v.text)
-		sc.words[s] = places
+	if sc.words == nil {
+		sc.words = sc.set.lexicon.around(sc.v.text, sc.found)
 	}
-	return nearestOf(places, lo, hi, at, until)
+	return nearestOf(sc.words[s], lo, hi, at, until)
 }
 
 // messageReach is how far signals count in a text longer than messages are.

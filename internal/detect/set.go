@@ -35,6 +35,7 @@ type Set struct {
 	quiet   layer // logistics, known and never reported
 	scratch sync.Pool
 
+	lexicon   *lexicon
 	referring *wordSet // words that go on about somebody named before
 }
 
@@ -94,7 +95,7 @@ func CompileUnproved(list []rules.Rule) (*Set, error) { return build(list) }
 // build compiles without proving.
 func build(list []rules.Rule) (*Set, error) {
 	var faults []error
-	s := &Set{}
+	s := &Set{lexicon: newLexicon()}
 	seen := map[string]bool{}
 	for _, r := range list {
 		for _, reason := range rules.Check(r) {
@@ -109,13 +110,13 @@ func build(list []rules.Rule) (*Set, error) {
 		return nil, errors.Join(faults...)
 	}
 	for _, r := range list {
-		s.rules = append(s.rules, compile(r))
+		s.rules = append(s.rules, s.compile(r))
 	}
 	faults = append(s.loud.build(list, false), s.quiet.build(list, true)...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	s.referring = newWordSet([]string{"she", "she's", "shes", "he", "he's", "hes", "her", "his", "him", "they", "they're", "them", "their", "patient", "resident", "the lady", "the gentleman", "mae hi", "mae o", "mae e", "ganddi", "ganddo"})
+	s.referring = s.lexicon.set([]string{"she", "she's", "shes", "he", "he's", "hes", "her", "his", "him", "they", "they're", "them", "their", "patient", "resident", "the lady", "the gentleman", "mae hi", "mae o", "mae e", "ganddi", "ganddo"})
 	room := max(len(s.loud.patterns), len(s.quiet.patterns))
 	s.scratch.New = func() any { return &scratch{next: make([]int32, room)} }
 	return s, nil
@@ -154,12 +155,12 @@ func fault(r rules.Rule, format string, args ...any) error {
 	return rules.Fault{File: r.File, Line: r.Line, Rule: r.ID, Reason: fmt.Sprintf(format, args...)}
 }
 
-func compile(r rules.Rule) compiled {
+func (s *Set) compile(r rules.Rule) compiled {
 	c := compiled{Rule: r, check: r.Validator()}
-	c.words = newWordSet(r.Context.Words)
-	c.also = newWordSet(r.Context.Also)
-	c.against = newWordSet(r.Context.Against)
-	c.never = newWordSet(r.Context.Never)
+	c.words = s.lexicon.set(r.Context.Words)
+	c.also = s.lexicon.set(r.Context.Also)
+	c.against = s.lexicon.set(r.Context.Against)
+	c.never = s.lexicon.set(r.Context.Never)
 	return c
 }
 
@@ -341,7 +342,7 @@ func (s *Set) locate(l *layer, v *view, h hit, w *scratch) {
 	p := l.patterns[h.pattern]
 	end := int(h.end)
 	before := end - p.least + 1
-	start := max(int(w.next[h.pattern]), end-p.most)
+	start := p.earliest(v.text, int(w.next[h.pattern]), end)
 	for ; start < before; start++ {
 		var stop int
 		if start, stop = p.next(v.text, start, before, &w.ends, &w.spent); stop < 0 {

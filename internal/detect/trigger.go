@@ -8,8 +8,8 @@ import (
 )
 
 // trigger gives the part of re that the automaton of all rules looks for, and
-// the least number of bytes from the beginning of a match of re to the end of
-// that part. Every match of re holds a match of the part, so looking for the
+// how many bytes there are at least and at most (-1: any number) from the
+// beginning of a match of re to the end of that part. Every match of re holds a match of the part, so looking for the
 // part misses nothing; locating looks at the whole.
 //
 // The part matters: an expression such as "keyword, some words, value" would
@@ -17,12 +17,12 @@ import (
 // times all that the other rules see there. The part is the stretch of re that
 // is expected to cost least: waiting for its end on ordinary text, and being
 // found where there is no match of the whole.
-func trigger(re *syntax.Regexp) (*syntax.Regexp, int) {
+func trigger(re *syntax.Regexp) (part *syntax.Regexp, least, most int) {
 	p := reckoner{}.part(re)
 	if p.atLeast == 0 {
-		return re, minLen(re)
+		return re, minLen(re), maxLen(re)
 	}
-	return p.re, p.from
+	return p.re, p.from, p.upTo
 }
 
 // stretch is a part of an expression with what it costs.
@@ -30,6 +30,7 @@ type stretch struct {
 	re      *syntax.Regexp
 	cost    float64
 	from    int // the least length from where the whole begins to where the part ends
+	upTo    int // the greatest, or -1
 	atLeast int // the least length of the part
 }
 
@@ -42,8 +43,8 @@ type reckoned struct {
 	word bool
 }
 
-func stretchOf(re *syntax.Regexp, e expectation, before, length int) stretch {
-	return stretch{re, waits*e.waiting + falseHit*e.matches, before + length, length}
+func stretchOf(re *syntax.Regexp, e expectation, before, length, upTo int) stretch {
+	return stretch{re, waits*e.waiting + falseHit*e.matches, before + length, upTo, length}
 }
 
 // What a part costs, in bytes that could be read instead: for each byte at
@@ -55,7 +56,7 @@ const (
 
 // part finds the cheapest part of re of which every match of re holds one.
 func (k reckoner) part(re *syntax.Regexp) stretch {
-	best := stretchOf(re, k.expect(re, false), 0, minLen(re))
+	best := stretchOf(re, k.expect(re, false), 0, minLen(re), maxLen(re))
 	try := func(s stretch) {
 		if s.atLeast > 0 && (s.cost < best.cost || best.atLeast == 0) {
 			best = s
@@ -71,21 +72,21 @@ func (k reckoner) part(re *syntax.Regexp) stretch {
 	case syntax.OpAlternate:
 		try(k.partOfEach(re))
 	case syntax.OpConcat:
-		before := 0
+		before, upTo := 0, 0
 		for i := range re.Sub {
 			inner := k.part(bounded(re, i))
-			inner.from += before
+			inner.from, inner.upTo = before+inner.from, plus(upTo, inner.upTo)
 			try(inner)
-			e, length, subs := expectation{matches: 1}, 0, re.Sub[i:]
+			e, length, end, subs := expectation{matches: 1}, 0, upTo, re.Sub[i:]
 			if i > 0 && allEdges(re.Sub[i-1], false, isSeparator) && allEdges(re.Sub[i], true, isWordChar) {
 				subs = slices.Concat([]*syntax.Regexp{wordBoundary}, subs)
 			}
 			for j := range subs {
 				e = e.then(k.expect(subs[j], e.word))
-				length += minLen(subs[j])
-				try(stretchOf(concat(re, subs[:j+1]...), e, before, length))
+				length, end = length+minLen(subs[j]), plus(end, maxLen(subs[j]))
+				try(stretchOf(concat(re, subs[:j+1]...), e, before, length, end))
 			}
-			before += minLen(re.Sub[i])
+			before, upTo = before+minLen(re.Sub[i]), plus(upTo, maxLen(re.Sub[i]))
 		}
 	}
 	return best
@@ -173,9 +174,20 @@ func (k reckoner) partOfEach(re *syntax.Regexp) stretch {
 		either.Sub = append(either.Sub, p.re)
 		out.cost += p.cost
 		out.from, out.atLeast = min(out.from, p.from), min(out.atLeast, p.atLeast)
+		if out.upTo >= 0 && (p.upTo < 0 || p.upTo > out.upTo) {
+			out.upTo = p.upTo
+		}
 	}
 	out.re = either
 	return out
+}
+
+// plus adds lengths of which -1 is any.
+func plus(a, b int) int {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return a + b
 }
 
 // expectation is what an expression does, in the mean, to an automaton that

@@ -71,12 +71,6 @@ func (w wordAt) distance(at, until int) int {
 	return -1
 }
 
-// all gives every phrase of the set in text, in order.
-func (s *wordSet) all(text string) (out []wordAt) {
-	s.each(text, 0, len(text), func(w wordAt) { out = append(out, w) })
-	return out
-}
-
 // nearestOf is nearest among phrases found before. It looks at a few to either
 // side of the value: they are in order.
 func nearestOf(places []wordAt, lo, hi, at, until int) (shown string, distance int, ok bool) {
@@ -97,6 +91,98 @@ func nearestOf(places []wordAt, lo, hi, at, until int) (shown string, distance i
 		try(places[j])
 	}
 	return shown, distance, ok
+}
+
+// lexicon is all the word sets of a Set in one, so that a long text is read
+// once for all of them.
+type lexicon struct {
+	sets  map[string]*wordSet // by their words
+	first map[string][]entry
+	stems map[string][]entry
+}
+
+// entry is a phrase of one of the sets.
+type entry struct {
+	phrase
+	of *wordSet
+}
+
+func newLexicon() *lexicon {
+	return &lexicon{map[string]*wordSet{}, map[string][]entry{}, map[string][]entry{}}
+}
+
+// set gives the set of some words.
+func (x *lexicon) set(words []string) *wordSet {
+	key := strings.Join(words, "\n")
+	if s, ok := x.sets[key]; ok {
+		return s
+	}
+	s := newWordSet(words)
+	x.sets[key] = s
+	enter := func(to map[string][]entry, from map[string][]phrase) {
+		for word, phrases := range from {
+			for _, p := range phrases {
+				to[word] = append(to[word], entry{p, s})
+			}
+		}
+	}
+	enter(x.first, s.first)
+	enter(x.stems, s.stems)
+	return s
+}
+
+// around gives every phrase of every set within reach of some candidates, in
+// order.
+func (x *lexicon) around(text string, found []candidate) map[*wordSet][]wordAt {
+	out := map[*wordSet][]wordAt{}
+	done := 0
+	for _, c := range slices.SortedFunc(slices.Values(found), func(a, b candidate) int { return cmp.Compare(a.start, b.start) }) {
+		lo, hi := max(done, c.start-farthest), min(len(text), c.end+farthest)
+		for lo > done && isWordByte(text[lo-1]) {
+			lo--
+		}
+		if lo < hi {
+			done = x.each(text, lo, hi, out)
+		}
+	}
+	return out
+}
+
+// farthest is how far a signal can be from a value, sentences included.
+const farthest = messageReach + sentenceReach
+
+// each adds to out every phrase that begins in text[lo:hi], and gives the place
+// up to which it read.
+func (x *lexicon) each(text string, lo, hi int, out map[*wordSet][]wordAt) int {
+	var low [48]byte
+	i := lo
+	for i < hi {
+		if !isWordByte(text[i]) {
+			i++
+			continue
+		}
+		j := i
+		for j < len(text) && isWordByte(text[j]) {
+			j++
+		}
+		if j-i <= len(low) {
+			w := lower(low[:0], text[i:j])
+			try := func(entries []entry) {
+				for k := range entries {
+					e := &entries[k]
+					if end := e.matchAt(text, i, len(text)); end >= 0 {
+						out[e.of] = append(out[e.of], wordAt{i, end, e.shown})
+					}
+				}
+			}
+			try(x.first[string(w)])
+			if len(w) >= stemKey {
+				try(x.stems[string(w[:stemKey])])
+			}
+		}
+		i = j
+	}
+	return i
 }
 
 // each calls f for every phrase of the set that lies in text[lo:hi].
