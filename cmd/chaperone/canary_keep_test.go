@@ -58,7 +58,11 @@ func (c *canary) keep(t *testing.T) {
 			continue // every key is tried at every place: a few of each kind are enough
 		}
 		for _, room := range rooms {
-			_, err := c.l.post(room, members[i].ID, p.text+again)
+			text := p.text + again
+			if room == "canary-held" { // what is held there stays
+				text = p.text + ", Aberheldwyn"
+			}
+			_, err := c.l.post(room, members[i].ID, text)
 			must(t, p.what, err)
 		}
 	}

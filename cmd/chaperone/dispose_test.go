@@ -159,7 +159,9 @@ func (w *custody) act(t *testing.T) {
 }
 
 // transferred reports whether what is said in a room goes to the archive first.
-func transferred(room string) bool { return strings.HasSuffix(room, "1") || strings.HasSuffix(room, "4") }
+func transferred(room string) bool {
+	return strings.HasSuffix(room, "1") || strings.HasSuffix(room, "4")
+}
 
 // release ends one of the holds that may be released.
 func (w *custody) release() {
@@ -303,7 +305,7 @@ func (w *custody) examineRuns(t *testing.T, deletions int) {
 	var all []struct {
 		Runs []struct {
 			Schedule, Date, State, Why string
-			Certificate      *struct {
+			Certificate                *struct {
 				Counts []struct {
 					What string
 					N    int
