@@ -174,6 +174,7 @@ func (p *planner) approvers(self PersonID, within time.Duration, keys ...string)
 func (p *planner) matchAll() {
 	p.member = make(map[memberKey]*Member, len(p.Members))
 	p.matches = make(map[*Member]Match, len(p.Members))
+	p.plan.Matches = make([]Matched, 0, len(p.Members))
 	where := make(map[memberKey]chat.ID, len(p.Members))
 	for _, c := range p.Chats {
 		for _, m := range c.Members {

@@ -48,6 +48,12 @@ func (l list) People(context.Context) ([]directory.Person, error) { return l, ni
 
 func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 	o := Outlook{Now: e.o.Now().UTC()}
+	// The directory comes first: it is by far the largest, and what is read
+	// after it adds little.
+	snapshot, failed := directory.Take(ctx, d.Source, o.Now)
+	if ctx.Err() != nil {
+		return o, ctx.Err()
+	}
 	var err error
 	if o.Roll, err = e.o.Store.Roll(ctx); err != nil {
 		return o, err
@@ -85,11 +91,8 @@ func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 			s.Removed = append(s.Removed, directory.Removal{Step: l.Step, At: l.Removed, Approved: l.Step.Agreed})
 		}
 	}
-	if s.Directory, err = directory.Take(ctx, d.Source, o.Now); err != nil {
-		if ctx.Err() != nil {
-			return o, ctx.Err()
-		}
-		s.Failed = err.Error()
+	if s.Directory = snapshot; failed != nil {
+		s.Failed = failed.Error()
 	}
 	o.Plan, o.sit = directory.Leavers(s), s
 	o.People, o.Members = s.Directory.People, s.Members
@@ -106,7 +109,7 @@ func (e *Engine) frozen(ctx context.Context, b Brake) (string, error) {
 		return "", err
 	}
 	if why := w.MayDestroy(); why != nil {
-		return "Our clock is not vouched for: " + why.Error() + ".", nil
+		return "Nobody may be removed by this clock: " + why.Error() + ".", nil
 	}
 	return "", nil
 }

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,13 +72,7 @@ func (t *tx) departed(n int64, f engine.Finished) error {
 
 // Leaving implements engine.Leavings.
 func (s *Store) Leaving(ctx context.Context) (out engine.Leaving, err error) {
-	var body []byte
-	err = s.read.QueryRowContext(ctx, "SELECT body FROM directory_memory").Scan(&body)
-	if err == nil {
-		if err := out.Memory.UnmarshalBinary(body); err != nil {
-			return out, fmt.Errorf("%w: %v", ErrDamaged, err)
-		}
-	} else if !errors.Is(err, sql.ErrNoRows) {
+	if out.Memory, err = s.memory(ctx); err != nil {
 		return out, err
 	}
 	var brake []byte
@@ -97,6 +93,40 @@ func (s *Store) Leaving(ctx context.Context) (out engine.Leaving, err error) {
 	}
 	out.Alarms, err = s.alarms(ctx)
 	return out, err
+}
+
+// part is how much of a memory is one row, in bytes.
+const part = 1 << 20
+
+// memory reads what is remembered of the directory.
+func (s *Store) memory(ctx context.Context) (m directory.Memory, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT body FROM directory_memory ORDER BY part")
+	if err != nil {
+		return m, err
+	}
+	parts, err := collect(rows, func(b *[]byte) []any { return []any{b} })
+	if err != nil || len(parts) == 0 {
+		return m, err
+	}
+	if err := m.UnmarshalBinary(bytes.Join(parts, nil)); err != nil {
+		return m, fmt.Errorf("%w: %v", ErrDamaged, err)
+	}
+	return m, nil
+}
+
+// remember stores it.
+func (t *tx) remember(memory []byte) error {
+	if err := t.exec("DELETE FROM directory_memory"); err != nil {
+		return err
+	}
+	n := 0
+	for b := range slices.Chunk(memory, part) {
+		if err := t.exec("INSERT INTO directory_memory (part, body) VALUES (?, ?)", n, b); err != nil {
+			return err
+		}
+		n++
+	}
+	return nil
 }
 
 func (s *Store) leavers(ctx context.Context) ([]engine.Leaver, error) {
@@ -208,7 +238,7 @@ func (s *Store) SaveTurn(ctx context.Context, now time.Time, in engine.Turn) (ne
 	}
 	err = s.write.do(ctx, func(t *tx) error {
 		if memory != nil {
-			if err := t.exec("INSERT INTO directory_memory (one, body) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET body = excluded.body", memory); err != nil {
+			if err := t.remember(memory); err != nil {
 				return err
 			}
 		}

@@ -196,7 +196,7 @@ func (t *tx) roster(n int64) (map[chat.MemberID]since, error) {
 
 // Roll implements engine.People.
 func (s *Store) Roll(ctx context.Context) (engine.Roll, error) {
-	out := engine.Roll{Known: map[hold.Member]directory.PersonID{}}
+	var out engine.Roll
 	if err := s.rollMembers(ctx, &out); err != nil {
 		return out, err
 	}
@@ -240,6 +240,12 @@ func (s *Store) rollMembers(ctx context.Context, out *engine.Roll) error {
 	if err := ids.Err(); err != nil {
 		return err
 	}
+	var n int
+	if err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM members").Scan(&n); err != nil {
+		return err
+	}
+	out.Members = make([]directory.Member, 0, n)
+	out.Known = make(map[hold.Member]directory.PersonID, n)
 	rows, err := s.read.QueryContext(ctx, `SELECT account, id, name, bot, guest, phone, phone_at, email, email_at, link, link_by, person FROM members ORDER BY account, id`)
 	if err != nil {
 		return err

@@ -35,7 +35,12 @@ func BenchmarkMillion(b *testing.B) {
 		return plan
 	}
 	turn() // the first one is learned
+	next := s.Now
 	for b.Loop() {
+		next = next.Add(time.Second)
+		if err := os.Chtimes(path, next, next); err != nil { // it is another list
+			b.Fatal(err)
+		}
 		debug.FreeOSMemory() // turns are an hour apart; the runtime gives memory back in minutes
 		begin := time.Now()
 		plan := turn()

@@ -39,8 +39,9 @@ CREATE TABLE memberships (
     PRIMARY KEY (chat, member)
 );
 
--- What is remembered of the last directory that was trusted.
-CREATE TABLE directory_memory (one BIGINT PRIMARY KEY CHECK (one = 1), body BYTEA NOT NULL);
+-- What is remembered of the last directory that was trusted, in parts: it may be
+-- many megabytes.
+CREATE TABLE directory_memory (part BIGINT PRIMARY KEY, body BYTEA NOT NULL);
 
 -- Each step of a leaver out of one chat, by its key.
 CREATE TABLE leavers (

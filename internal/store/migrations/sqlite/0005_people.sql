@@ -39,8 +39,9 @@ CREATE TABLE memberships (
     PRIMARY KEY (chat, member)
 ) WITHOUT ROWID;
 
--- What is remembered of the last directory that was trusted.
-CREATE TABLE directory_memory (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
+-- What is remembered of the last directory that was trusted, in parts: it may be
+-- many megabytes.
+CREATE TABLE directory_memory (part INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 -- Each step of a leaver out of one chat, by its key.
 CREATE TABLE leavers (
