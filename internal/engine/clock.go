@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"chaperone/bots"
+	"chaperone/internal/clock"
 	"chaperone/internal/retention"
 )
 
@@ -47,7 +49,7 @@ func (e *Engine) runClock() {
 		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
-			err = e.o.Store.Erase(e.ctx, now)
+			err = e.erase(e.ctx)
 		}
 		if err != nil && e.ctx.Err() == nil {
 			e.trouble("store", err)
@@ -141,7 +143,7 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 			return err
 		}
 		if idle {
-			return e.o.Store.Erase(ctx, e.o.Now())
+			return e.erase(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -170,4 +172,16 @@ func (e *Engine) idle(ctx context.Context) (bool, error) {
 	}
 	under, err := e.o.Store.Runs(ctx, "", retention.Underway)
 	return len(under) == 0, err
+}
+
+// erase forgets what is no longer needed. That the time of something is over
+// is known only by a clock that is vouched for (DESIGN invariant 15).
+func (e *Engine) erase(ctx context.Context) error {
+	switch err := e.vouched(ctx); {
+	case errors.Is(err, clock.ErrClock):
+		return e.o.Store.EraseKeys(ctx, e.o.Now())
+	case err != nil:
+		return err
+	}
+	return e.o.Store.Erase(ctx, e.o.Now())
 }

@@ -157,7 +157,11 @@ type Gaps interface {
 
 // Eraser forgets what is no longer needed.
 type Eraser interface {
+	// Erase forgets what was kept for a time that has passed, and what EraseKeys
+	// forgets.
 	Erase(ctx context.Context, now time.Time) error
+	// EraseKeys forgets the keys of texts that nothing needs any more.
+	EraseKeys(ctx context.Context, now time.Time) error
 	// Purge forgets the texts that a run destroyed before their time, as a
 	// named person says, and then whatever nothing needs any more. held tells
 	// how many stay because a hold covers them.
@@ -452,7 +456,7 @@ func (e *Engine) begin(ctx context.Context) error {
 	if err := e.forfeit(ctx); err != nil {
 		return err
 	}
-	return e.o.Store.Erase(ctx, e.o.Now())
+	return e.erase(ctx)
 }
 
 // runBot keeps a bot connected.

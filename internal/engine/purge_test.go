@@ -96,3 +96,29 @@ func TestAStoredHoldIsToldOf(t *testing.T) {
 		t.Error("no hold was ever stored")
 	}
 }
+
+// What is kept for undo does not go because our clock jumped: that it is over is
+// known only once a person has confirmed the clock.
+func TestAJumpOfTheClockErasesNothing(t *testing.T) {
+	bot := newFaulty()
+	h := startAs(t, bot, fetching{bot}, []retention.Schedule{monthly(t, "=")})
+	h.posts(t, 3)
+	h.advance(t, 31*24*time.Hour)
+	r := h.runs(t)[0]
+	h.shift(40 * 24 * time.Hour) // nobody declared it
+	if err := h.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := h.UndoRun(t.Context(), "keep", r.Date, "Nasreen Malik"); err != nil || u.Posted != 3 {
+		t.Errorf("after a jump of the clock the undo gives back %+v (%v), want 3", u, err)
+	}
+	if err := h.ConfirmClock(t.Context(), "Nasreen Malik"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := h.UndoRun(t.Context(), "keep", r.Date, "Nasreen Malik"); err != nil || u.Without != 3 {
+		t.Errorf("once the clock is confirmed the undo gives back %+v (%v), want nothing", u, err)
+	}
+}

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"chaperone/internal/chat"
+	"chaperone/internal/clock"
 	"chaperone/internal/directory"
 	"chaperone/internal/engine"
 	"chaperone/internal/hold"
+	"chaperone/internal/retention"
 )
 
 // aHoldOnAPerson is placed before anybody knows which member that person is.
@@ -66,5 +68,54 @@ func TestAHoldOnAPersonKeepsWhoTheyAre(t *testing.T) {
 	}
 	if p, err := s.Person(t.Context(), hold.Member{Account: "practice", ID: chat.MemberID("sam")}); err != nil || p != "e-17" {
 		t.Errorf("the member is known to be %q (%v), want the person that the hold covers", p, err)
+	}
+}
+
+// What the platform refused to delete was not destroyed, so there is nothing to
+// give back and its text is not kept; what may have been destroyed is.
+func TestUndoIsOfWhatWasDestroyed(t *testing.T) {
+	for outcome, want := range map[engine.Outcome]int{
+		engine.Done: 1, engine.Gone: 1, engine.Unknown: 1, engine.Forbidden: 0, engine.TooLate: 0, engine.Unsupported: 0, engine.NotNeeded: 0,
+	} {
+		for _, before := range []bool{false, true} {
+			s := open(t, filepath.Join(t.TempDir(), "data"))
+			day := clock.Date{Year: 2026, Month: 11, Day: 23}
+			if err := s.BeginRuns(t.Context(), noon, "keep", day, []engine.Run{{Schedule: "keep", Date: day, State: retention.Underway, Slot: noon}}, engine.RunAct{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Settle(t.Context(), engine.Settlement{
+				Chat: room, Now: noon,
+				Messages: []engine.Message{{ID: "m2", Member: "sam", At: noon, Label: "clean", Class: engine.Routine}},
+				Actions:  []engine.Action{{Key: "dispose/keep/2026-11-23/x/m2", Kind: "delete", Chat: room, Member: "sam", Message: "m2", Due: noon}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			attempt := func() engine.Action {
+				due, _, err := s.Due(t.Context(), noon, 10)
+				if err != nil || len(due) != 2 { // the first is the notice of the chat
+					t.Fatal(due, err)
+				}
+				a := due[1]
+				a.Undo = "the hall opens at 02:30"
+				if err := s.Start(t.Context(), noon, &a); err != nil {
+					t.Fatal(err)
+				}
+				return a
+			}
+			want := want
+			if before { // an attempt of which nobody knows whether it arrived
+				a := attempt()
+				a.Started, a.Called, want = true, true, 1
+				if err := s.Later(t.Context(), noon, a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Finish(t.Context(), engine.Finished{Action: attempt(), Now: noon, Outcome: outcome}); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(sealedSlots(t, s)); n != want {
+				t.Errorf("%s, tried before %t: %d texts are kept for undo, want %d", outcome, before, n, want)
+			}
+		}
 	}
 }

@@ -17,9 +17,23 @@ const atATime = 2000
 // store is used.
 func (s *Store) KeepOwn(p retention.OwnPeriods) { s.own = p }
 
-// Erase implements engine.Eraser: keys go that nothing needs any more, and
-// rows whose time has passed.
+// Erase implements engine.Eraser: what is kept for a time goes when that has
+// passed, and keys that nothing needs any more.
 func (s *Store) Erase(ctx context.Context, now time.Time) error {
+	if err := s.write.do(ctx, func(t *tx) error {
+		if err := t.forgetAside(s.own.Before(retention.SetAside, now), now); err != nil {
+			return err
+		}
+		gone, _, err := t.forgetUndo(now, "", atATime)
+		return errors.Join(err, t.forgot(now, retention.UndoText, int64(gone)))
+	}); err != nil {
+		return err
+	}
+	return errors.Join(s.EraseKeys(ctx, now), s.forgetRows(ctx, now))
+}
+
+// EraseKeys implements engine.Eraser.
+func (s *Store) EraseKeys(ctx context.Context, now time.Time) error {
 	old := now.Add(-contextWindow).UnixMilli()/epochLength.Milliseconds() - 1 // the last stretch whose context window has passed
 	var wanted map[uint64]bool
 	var next uint64
@@ -29,16 +43,10 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 			SELECT 1 FROM events WHERE events.chat = epochs.chat AND events.state = 0 AND events.slot = epochs.slot)`, old); err != nil {
 			return err
 		}
-		if err := t.forgetAside(s.own.Before(retention.SetAside, now), now); err != nil {
-			return err
-		}
-		gone, _, err := t.forgetUndo(now, "", atATime)
-		if err := errors.Join(err, t.forgot(now, retention.UndoText, int64(gone))); err != nil {
-			return err
-		}
 		if err := t.checkpointHourly(now); err != nil {
 			return err
 		}
+		var err error
 		next = t.w.next
 		wanted, err = t.wanted()
 		return err
@@ -47,11 +55,9 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if s.ring.holdsMoreThan(wanted, next) {
-		if err := s.ring.replace(wanted, next); err != nil {
-			return err
-		}
+		return s.ring.replace(wanted, next)
 	}
-	return s.forgetRows(ctx, now)
+	return nil
 }
 
 // forgot writes down how much of the product's own data went because its time

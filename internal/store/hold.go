@@ -296,6 +296,7 @@ func (t *tx) ended(f engine.Finished) error {
 	if err != nil {
 		return err
 	}
+	gone := f.Outcome == engine.Done || f.Outcome == engine.Gone || f.Outcome == engine.Unknown
 	for _, x := range fences {
 		end := o
 		switch {
@@ -305,6 +306,12 @@ func (t *tx) ended(f engine.Finished) error {
 			end = hold.Unknown
 		}
 		if err := t.closeFence(x.ID, end, f.Now); err != nil {
+			return err
+		}
+		gone = gone || end == hold.Unknown
+	}
+	if !gone { // nothing is to be given back
+		if err := t.exec("DELETE FROM sealed WHERE key = ?", "undo/"+a.Key); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time, run, by string) (gone,
 	if err != nil {
 		return 0, 0, err
 	}
-	return gone, held, s.Erase(ctx, now)
+	return gone, held, s.EraseKeys(ctx, now)
 }
 
 var _ engine.Eraser = (*Store)(nil)
