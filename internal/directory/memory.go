@@ -69,6 +69,12 @@ func traces(people []Person) []traced {
 	return list
 }
 
+// Has reports whether a person is remembered with a leaving date.
+func (m Memory) Has(id PersonID, leaves Date) bool {
+	t, ok := m.find(id)
+	return ok && t.Leaves == leaves
+}
+
 // find gives the trace of a person.
 func (m Memory) find(id PersonID) (Trace, bool) {
 	h := hashID(id)

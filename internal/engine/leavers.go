@@ -26,14 +26,15 @@ type Directory struct {
 }
 
 const (
-	departEvery = time.Hour        // leavers are planned anew at least this often, …
-	lookEvery   = 5 * time.Second  // whether there is a new directory
-	listEvery   = time.Hour        // … and members listed anew
-	freshFor    = time.Minute      // a removal begins on a plan that is no older
-	sayWithin   = 5 * time.Minute  // so long a removal waits for a farewell that is on its way
-	tryAgain    = 24 * time.Hour   // after a platform refused a removal
-	share       = 20               // planning takes at most one part in so many of the time
-	shortest    = time.Second / 10 // between two plans that nobody waits for
+	departEvery = time.Hour           // leavers are planned anew at least this often, …
+	lookEvery   = 5 * time.Second     // whether there is a new directory
+	listEvery   = time.Hour           // … and members listed anew
+	freshFor    = time.Minute         // a removal begins on a plan that is no older
+	sayWithin   = 5 * time.Minute     // so long a removal waits for a farewell that is on its way
+	tryAgain    = 24 * time.Hour      // after a platform refused a removal
+	stands      = 90 * 24 * time.Hour // a reinstatement, at least
+	share       = 20                  // planning takes at most one part in so many of the time
+	shortest    = time.Second / 10    // between two plans that nobody waits for
 )
 
 // departing is the watch over leavers, as one process sees it.
@@ -231,6 +232,11 @@ func (e *Engine) learned(ctx context.Context, out Outlook) error {
 		key := hold.Member{Account: m.Member.Account, ID: m.Member.ID}
 		if out.Roll.Known[key] != m.Match.Person {
 			t.Known[key] = m.Match.Person
+		}
+	}
+	for _, r := range out.Leaving.Reinstated {
+		if out.Now.Sub(r.At) > stands && !out.Plan.Memory.Has(r.Person, r.Leaves) {
+			t.Over = append(t.Over, r)
 		}
 	}
 	t.Alarms = slices.Concat(out.Plan.Alarms, out.alarms())

@@ -110,7 +110,8 @@ type Turn struct {
 	Memory  *directory.Memory // nil: as it was
 	Known   map[hold.Member]directory.PersonID
 	Alarms  []directory.Alarm
-	Trusted bool // else Known and Alarms stay as they were
+	Over    []directory.Reinstatement // of leaving dates that are long gone
+	Trusted bool                      // else Known and Alarms stay as they were
 }
 
 // Departure is what is decided about one step of a leaver, to be stored with

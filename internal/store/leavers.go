@@ -247,6 +247,11 @@ func (s *Store) SaveTurn(ctx context.Context, now time.Time, in engine.Turn) (ne
 				return err
 			}
 		}
+		for _, r := range in.Over {
+			if err := t.exec("DELETE FROM reinstatements WHERE person = ? AND leaves = ?", string(r.Person), r.Leaves.String()); err != nil {
+				return err
+			}
+		}
 		if in.Trusted {
 			news, err = t.alarm(now, standing, in.Alarms)
 		}
