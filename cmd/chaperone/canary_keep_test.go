@@ -24,6 +24,19 @@ retention:
 // again makes a planted text another one, so that its copies can be told apart.
 const again = ", Penmaenrhos"
 
+// TestPurge proves that a purge erases: by its own folder, in which every key
+// is soon tried at every place.
+func TestPurge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: -short")
+	}
+	t.Parallel()
+	c := newCanary(t, newLab(t, build(t, "failpoint")))
+	c.start(t)
+	c.keep(t)
+	c.purged(t)
+}
+
 // command runs a command against the lab's data folder, and looks at all that
 // it prints.
 func (c *canary) command(t *testing.T, args ...string) string {

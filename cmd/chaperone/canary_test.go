@@ -99,14 +99,18 @@ func TestCanary(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, binary)
 			l.format = format
-			c := &canary{l: l, plants: plants(t), tmp: filepath.Join(l.dir, "tmp")}
-			if err := os.Mkdir(c.tmp, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			must(t, "writing", os.WriteFile(c.config(), []byte(canaryConfig), 0o600))
+			c := newCanary(t, l)
 			c.run(t)
 		})
 	}
+}
+
+func newCanary(t *testing.T, l *lab) *canary {
+	c := &canary{l: l, plants: append(plants(t), planted{"a message that cannot be scanned", aside, "Merribroke"}), tmp: filepath.Join(l.dir, "tmp")}
+	must(t, "making a folder", os.Mkdir(c.tmp, 0o700))
+	must(t, "writing", os.WriteFile(c.config(), []byte(canaryConfig), 0o600))
+	c.h = newHaystack(needlesOf(c.plants))
+	return c
 }
 
 type canary struct {
@@ -132,8 +136,6 @@ func (c *canary) start(t *testing.T) {
 }
 
 func (c *canary) run(t *testing.T) {
-	c.plants = append(c.plants, planted{"a message that cannot be scanned", aside, "Merribroke"})
-	c.h = newHaystack(needlesOf(c.plants))
 	c.start(t)
 	c.plant(t)
 	c.look(t, "while it runs")
@@ -146,9 +148,6 @@ func (c *canary) run(t *testing.T) {
 	c.advanceAll(t)
 	c.look(t, "after reminders")
 	c.keep(t)
-	if c.l.format == "json" { // the format of the log makes no difference to it
-		c.purged(t)
-	}
 	c.l.stop(t)
 	c.search(t, "after a stop")
 	c.scanFile(t)
