@@ -51,6 +51,7 @@ type Config struct {
 	Policies     []string
 	Schedules    []retention.Schedule       // how long messages stay in chats
 	Own          retention.OwnPeriods       // how long the product's own data stay; none: DefaultOwn
+	Settings     map[string]string          // a digest of each further part of the configuration, for the log of proof
 	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
 	Directory    *Directory                 // where people come from; nil: nobody is known to leave
 	Practice     bool                       // the practice platform is there
@@ -149,7 +150,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
-		Schedules: c.Schedules, Own: c.Own, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
 }

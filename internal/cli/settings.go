@@ -2,6 +2,9 @@ package cli
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +50,9 @@ func fromFile(f *config.File) (app.Config, error) {
 		return c, fmt.Errorf("own_data: %s", wrong[0])
 	}
 	c.Own = own
+	if c.Settings, err = digests(f); err != nil {
+		return c, err
+	}
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators}
 	}
@@ -120,4 +126,22 @@ func signIn(f *config.File) (app.SignIn, error) {
 		}
 	}
 	return s, nil
+}
+
+// digests gives a digest of each part of a configuration that says what the bot
+// may do, so that every change of one is in the log of proof.
+func digests(f *config.File) (map[string]string, error) {
+	out := map[string]string{}
+	for part, v := range map[string]any{
+		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory,
+		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact,
+	} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(b)
+		out[part] = "sha256:" + hex.EncodeToString(sum[:16])
+	}
+	return out, nil
 }

@@ -115,6 +115,12 @@ func (e entryView) ofSetting() string {
 	if e.Act == audit.Clock {
 		return "Confirmed that the clock is right"
 	}
+	if s, ok := strings.CutPrefix(e.Ref, "schedule:part:"); ok {
+		return "What the configuration says of " + s + " is other than it was"
+	}
+	if s, ok := strings.CutPrefix(e.Ref, "schedule:own:"); ok {
+		return "How long " + s + " are kept is other than it was"
+	}
 	if s, ok := strings.CutPrefix(e.Ref, "schedule:"); ok {
 		return "The schedule " + s + " is other than it was in the configuration"
 	}

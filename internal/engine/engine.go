@@ -251,6 +251,7 @@ type Message struct {
 	Revision int64
 	Deleted  bool          // only this is new, and By; nothing else of the row changes
 	By       chat.MemberID // who deleted it
+	Unknown  bool          // it was edited and could not be scanned: only this and Revision are new
 	Label    string
 	Class    retention.Class // what a schedule calls it; empty: not known
 	Prompt   string
@@ -357,8 +358,9 @@ type Options struct {
 	Setting   func(chat.ID) Setting
 	Schedules []retention.Schedule
 	Own       retention.OwnPeriods
-	Directory *Directory // where people come from; nil: nobody is known to leave
-	Notice    string     // what is posted in a chat before anything is read there
+	Settings  map[string]string // a digest of each further part of the configuration
+	Directory *Directory        // where people come from; nil: nobody is known to leave
+	Notice    string            // what is posted in a chat before anything is read there
 	Now       func() time.Time
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
 	Changed   func(chat.ID)          // told after something about a chat was stored
@@ -446,6 +448,9 @@ func (e *Engine) begin(ctx context.Context) error {
 	settings := map[string]string{}
 	for _, s := range e.o.Schedules {
 		settings[s.ID] = retention.Plan{Schedule: s}.Digest() // of nothing but its settings
+	}
+	for part, digest := range e.o.Settings {
+		settings["part:"+part] = digest
 	}
 	for kind, period := range e.o.Own {
 		settings["own:"+string(kind)] = strings.ReplaceAll(period.String(), " ", "-")

@@ -179,7 +179,7 @@ func TestAHoldWaitsForACallThatIsUnderWay(t *testing.T) {
 	go func() {
 		defer giveUp()
 		h.stored(t)
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(time.Second) // it looks every 20 ms what is under way
 	}()
 	placed, r, err := h.PlaceHold(impatient, hold.Hold{
 		Matter: "Millbrook flood", Owner: "Nasreen Malik", Reason: "public inquiry", Scope: hold.Scope{All: true},

@@ -201,6 +201,9 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 				return false
 			}
 			b.s.Aside = append(b.s.Aside, p.Seq)
+			if ev.Kind == chat.Edited { // what it says now is not known, so that nothing disposes of it
+				b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Unknown: true, Revision: ev.Revision})
+			}
 			return true
 		}
 		b.said(ev, found)

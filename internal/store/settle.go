@@ -87,6 +87,12 @@ type body struct {
 
 func (t *tx) messages(row chatRow, in engine.Settlement) error {
 	for _, m := range in.Messages {
+		if m.Unknown {
+			if err := t.exec("UPDATE messages SET class = '', revision = ? WHERE chat = ? AND id = ?", m.Revision, row.n, string(m.ID)); err != nil {
+				return err
+			}
+			continue
+		}
 		if m.Deleted {
 			if err := t.deleted(row, m); err != nil {
 				return err
