@@ -13,10 +13,10 @@ type hit struct {
 	end     int32
 }
 
-// effort counts what a scan does, in numbers that are the same on every
-// machine. Its unit is a byte that is stepped over.
+// effort counts what finding candidates takes, in numbers that are the same on
+// every machine. Its unit is a byte that is stepped over.
 type effort struct {
-	read   int // bytes read by an automaton, of all patterns or of one, or looked at for words
+	read   int // bytes read by an automaton, of all patterns or of one
 	made   int // instructions followed to make states that were not there
 	checks int // values checked
 }

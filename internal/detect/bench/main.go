@@ -91,6 +91,12 @@ func (b *bench) describe() {
 		}
 	}
 	b.mean = float64(bytes) / float64(len(b.messages))
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		load = []byte("not known here")
+	}
+	busy, _, _ := strings.Cut(string(load), " ")
+	fmt.Fprintf(b.to, "# Speed of detection\n\nWritten by `make bench-detect`. Ratios within one run count; absolute figures hang on the machine and on what else it does (load on %d cores when this began: %s).\n\n", runtime.NumCPU(), busy)
 	fmt.Fprintf(b.to, "%d rules. %.0f MB of messages: %d, mean %.0f bytes, %.1f %% with a finding, %.1f %% not plain ASCII. %s, one core; processor time, median of %d rounds.\n",
 		len(b.list), float64(bytes)/1e6, len(b.messages), b.mean, 100*float64(sensitive)/float64(len(sample)),
 		100*float64(other)/float64(len(b.messages)), runtime.Version(), b.rounds)
