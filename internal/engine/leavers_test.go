@@ -345,10 +345,10 @@ func TestSoakBrokenDirectoriesRemoveNobodyWrongly(t *testing.T) {
 		})
 	}
 	t.Logf("%d worlds: %d removals, none wrong; a careless planner would have made %d wrong ones", n, removals, careless)
-	if removals < n/10-1 {
+	if n >= 20 && removals < n/10 {
 		t.Errorf("only %d removals: it is safe because it does nothing", removals)
 	}
-	if careless < n {
+	if n >= 20 && careless < n {
 		t.Errorf("a careless planner made only %d wrong removals: the test has no teeth", careless)
 	}
 }
