@@ -28,6 +28,7 @@ type Texts struct {
 	Steps          map[string]stepText `yaml:"steps"`
 	Answers        map[string]string   `yaml:"answers"`
 	NotSignificant string              `yaml:"not_significant"`
+	NoteLast       string              `yaml:"note_last"`
 	Notes          map[string]string   `yaml:"notes"`
 	What           map[string]string   `yaml:"what"`
 	Categories     map[string]string   `yaml:"categories"`
@@ -168,6 +169,9 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 		label := v.Texts.Answers[id]
 		if id == AnswerNotSensitive && p.Kind() == "significant" {
 			label = v.Texts.NotSignificant
+		}
+		if id == AnswerNote && p.Leaving() {
+			label = v.Texts.NoteLast
 		}
 		out = append(out, bots.Answer{ID: id, Label: label, WantsText: id == AnswerNote, Expected: i == 0, More: i > 2})
 	}
