@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -121,8 +123,15 @@ func (p *place) load(needed bool) (app.Config, error) {
 	return c, nil
 }
 
+// memoryOfRun is where the collector begins to save: what a directory of a million
+// people takes, which is the most that this program holds at once.
+const memoryOfRun = 400 << 20
+
 // serve runs an app until it is told to stop.
 func serve(cmd *cobra.Command, make maker, c app.Config) error {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
+		debug.SetMemoryLimit(memoryOfRun)
+	}
 	setDefault(&c.KeyFile, c.Data+".key")
 	setDefault(&c.Records, c.Data+"-records")
 	log, err := logger(cmd)
