@@ -116,7 +116,7 @@ func (p *tab) count(selector string) int {
 // wait waits until an expression is true of the page.
 func (p *tab) wait(what, expression string) {
 	p.t.Helper()
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(p.ctx, 3*time.Second) // a page that goes may never answer
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		cancel()

@@ -158,7 +158,7 @@ func (c *canary) run(t *testing.T) {
 // decision.
 func (c *canary) settled(t *testing.T, room string) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		all, err := c.l.messages(room)
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func (c *canary) plant(t *testing.T) {
 		must(t, p.what, err)
 	}
 	c.settled(t, "canary-team")
-	for until := time.Now().Add(20 * time.Second); !strings.Contains(c.l.output(), "set aside"); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); !strings.Contains(c.l.output(), "set aside"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("the log does not say that a message was set aside: it is not worth searching")
 		}

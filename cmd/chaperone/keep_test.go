@@ -133,7 +133,7 @@ func (k *keep) deleted(room string) map[string]time.Time {
 // until waits until something is so; the page is loaded again each time.
 func (p *tab) until(selector, text string) {
 	p.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !strings.Contains(p.text(selector), text); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); !strings.Contains(p.text(selector), text); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			p.t.Fatalf("waited in vain until %s says %q; the page says:\n%s", selector, text, p.text("main"))
 		}
@@ -343,7 +343,7 @@ func inTheMiddle(k *keep, desk *tab) {
 
 	desk.fill("#count", "1,500")
 	desk.send(approval + " .btn")
-	for end := time.Now().Add(30 * time.Second); len(k.deleted("pumps-and-plant")) < 20; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); len(k.deleted("pumps-and-plant")) < 20; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			k.t.Fatalf("the run does not begin; its page says:\n%s", desk.text("main"))
 		}
@@ -714,7 +714,7 @@ func (k *keep) in(room, member string) bool {
 // arrived waits until the browser has saved a file.
 func arrived(t *testing.T, dir, pattern string) string {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) == 1 {
 			return found[0]
 		}

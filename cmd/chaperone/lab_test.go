@@ -151,7 +151,7 @@ func (l *lab) stop(t testing.TB) {
 	}
 	select {
 	case <-l.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(90 * time.Second):
 		l.kill()
 		t.Fatal("the process did not stop within 10 seconds of SIGTERM")
 	}

@@ -160,7 +160,7 @@ func (s *stage) stop(*testscript.TestScript, []string) error {
 	select {
 	case err := <-s.end:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(90 * time.Second):
 		return fmt.Errorf("it did not stop within ten seconds")
 	}
 }
@@ -285,7 +285,7 @@ func (s *stage) person(ts *testscript.TestScript, a []string) error {
 // until waits for something that must come to be so.
 func until(what func() error) error {
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if err = what(); err == nil {
 			return nil
 		}

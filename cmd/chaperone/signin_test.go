@@ -80,7 +80,7 @@ func signInDemo(t *testing.T, binary, more string) *gate {
 		g.url = strings.TrimSuffix(g.url, "/")
 	case <-ended:
 		t.Fatalf("it ended:\n%s", g.out)
-	case <-time.After(30 * time.Second):
+	case <-time.After(90 * time.Second):
 		t.Fatal("no address was printed")
 	}
 	return g
@@ -114,7 +114,7 @@ func person(t *testing.T, url string) *tab {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(stop)

@@ -148,7 +148,7 @@ func TestAHoldSoftensOpenPromptsAndCapturesOnArrival(t *testing.T) {
 
 // stored waits until a hold is in the store.
 func (h *house) stored(t *testing.T) {
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if all, err := h.store.Holds(t.Context()).All(); err == nil && len(all) > 0 {
 			return
 		}
