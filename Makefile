@@ -52,7 +52,7 @@ fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/pa
 	done
 
 soak: ## the long form of the tests that have one; holds: 1,000,000 games in memory, 1,000,000 on SQLite, 100,000 on PostgreSQL
-	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak' ./cmd/chaperone ./internal/...
+	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak|Fenced|Tamper|VerifyMillion|BrokenDirectories' ./cmd/chaperone ./internal/...
 
 check: lint build ## all that CI runs beside the tests
 	./bin/chaperone rules test
