@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -328,15 +329,37 @@ func (s *Store) Configure(ctx context.Context, now time.Time, settings map[strin
 			if err := t.exec("INSERT INTO schedules (id, last, setting) VALUES (?, '', ?) ON CONFLICT (id) DO UPDATE SET setting = excluded.setting", id, settings[id]); err != nil {
 				return err
 			}
+			before, err := t.settingWord(was[id])
+			if err != nil {
+				return err
+			}
+			after, err := t.settingWord(settings[id])
+			if err != nil {
+				return err
+			}
 			if err := t.log(now, act{
 				by: "chaperone:configuration", right: "file:configuration", act: audit.Configure, of: audit.OfSetting,
-				what: []string{"schedule", id}, before: cmp.Or(was[id], "none"), after: cmp.Or(settings[id], "none"), ref: "schedule:" + id,
+				what: []string{"schedule", id}, before: before, after: after, ref: "schedule:" + id,
 			}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// settingWord is a setting as the log says it. A digest of a part that names
+// people is said under a key: a name is short enough to be guessed.
+func (t *tx) settingWord(setting string) (string, error) {
+	if !strings.HasPrefix(setting, "sha256:") {
+		return cmp.Or(setting, "none"), nil
+	}
+	key, err := derive(t.w.home.master, "audit digests")
+	if err != nil {
+		return "", err
+	}
+	d, err := audit.ObjectDigest(key, audit.OfSetting, setting)
+	return "keyed:" + hex.EncodeToString(d[:16]), err
 }
 
 // settings gives the digest of each schedule as it last was.
