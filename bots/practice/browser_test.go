@@ -48,6 +48,8 @@ func TestTheLivePage(t *testing.T) {
 	b.is("the message, sent with Enter, without a reload", `document.querySelector('#m-m1 .text')?.innerText.startsWith('Edith') && window.here`)
 	b.is("the box is empty and has the focus", `document.activeElement.id == 'say' && document.activeElement.value == ''`)
 
+	b.is("a late press of Enter puts no line break into the empty box",
+		`!say.dispatchEvent(new KeyboardEvent('keypress', {key: 'Enter', bubbles: true, cancelable: true})) && say.value == ''`)
 	b.do(chromedp.SendKeys("#say", "half a sen"))
 	p.Say("flood", "priya", "Control has it.", "")
 	whisper(t, p, bots.Whisper, "sam", "m1", nil)

@@ -160,12 +160,15 @@
     document.getElementById("messages").lastElementChild?.scrollIntoView({ block: "end" });
   }
 
-  // Enter sends; Shift and Enter begins a new line.
+  // Enter sends; Shift and Enter begins a new line. Both events of the key are
+  // stopped: a press that comes late would put a line break into the empty box.
+  const sends = (e) => e.key === "Enter" && !e.shiftKey && !e.isComposing;
   say?.addEventListener("keydown", (e) => {
-    if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
+    if (!sends(e)) return;
     e.preventDefault();
     say.form.requestSubmit();
   });
+  say?.addEventListener("keypress", (e) => { if (sends(e)) e.preventDefault(); });
 
   // The clock goes on between two looks.
   const drift = new WeakMap();
