@@ -321,7 +321,12 @@ func (s *stage) prompt(_ *testscript.TestScript, a []string) error {
 			return fmt.Errorf("the prompt of %s is %s, want %s: %s", a[0], p.State, a[1], p.line())
 		}
 		for _, want := range a[2:] {
-			if text, not := strings.CutPrefix(want, "!"); strings.Contains(p.line(), text) == not {
+			in := p.line()
+			if text, first := strings.CutPrefix(want, "first:"); first { // the line that a locked phone shows
+				in, _, _ = strings.Cut(p.Text, "\n")
+				want = text
+			}
+			if text, not := strings.CutPrefix(want, "!"); strings.Contains(in, text) == not {
 				return fmt.Errorf("the prompt does not fit %q: %s", want, p.line())
 			}
 		}
