@@ -12,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v4"
+	"golang.org/x/text/language"
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
@@ -22,7 +22,7 @@ import (
 type Texts struct {
 	Language       string              `yaml:"language"`
 	Greeting       string              `yaml:"greeting"`
-	GreetingMany   string              `yaml:"greeting_many"`
+	GreetingMany   Text                `yaml:"greeting_many"`
 	GreetingLast   string              `yaml:"greeting_last"`
 	Kinds          map[string]kindText `yaml:"kinds"`
 	Steps          map[string]stepText `yaml:"steps"`
@@ -32,6 +32,11 @@ type Texts struct {
 	Notes          map[string]string   `yaml:"notes"`
 	What           map[string]string   `yaml:"what"`
 	Categories     map[string]string   `yaml:"categories"`
+	Masks          map[string]string   `yaml:"masks"`
+	Dates          Dates               `yaml:"dates"`
+	Commands       map[string][]string `yaml:"commands"`
+	Texts          map[string]Text     `yaml:"say"`
+	tag            language.Tag
 	templates      map[string]*template.Template
 }
 
@@ -47,21 +52,7 @@ type stepText struct {
 // ReadTexts reads one language and tries every template, so that a fault shows
 // at start and never in front of a member.
 func ReadTexts(r io.Reader) (*Texts, error) {
-	var t Texts
-	l, err := yaml.NewLoader(r, yaml.WithKnownFields(), yaml.WithUniqueKeys())
-	if err != nil {
-		return nil, err
-	}
-	if err := l.Load(&t); err != nil {
-		return nil, fmt.Errorf("prompt texts: %w", err)
-	}
-	return &t, t.compile()
-}
-
-// values is everything that a text can say.
-type values struct {
-	Name, Time, Chat, What, Record, Ask, Until string
-	Count                                      int
+	return new(Texts).read(r)
 }
 
 func (t *Texts) compile() error {
@@ -74,7 +65,7 @@ func (t *Texts) compile() error {
 		}
 		tm, err := template.New(key).Option("missingkey=error").Parse(text)
 		if err == nil {
-			err = tm.Execute(io.Discard, values{})
+			err = tm.Execute(io.Discard, Values{})
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("prompt texts %s: %s: %w", t.Language, key, err))
@@ -83,7 +74,11 @@ func (t *Texts) compile() error {
 		t.templates[key] = tm
 	}
 	add("greeting", t.Greeting)
-	add("greeting_many", t.GreetingMany)
+	addText := t.adder(&faults, add)
+	addText("greeting_many", t.GreetingMany)
+	for key, text := range t.Texts {
+		addText("say."+key, text)
+	}
 	add("greeting_last", t.GreetingLast)
 	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention", "held", "farewell", "farewell-now", "farewell-held"} {
 		add("kinds."+k, t.Kinds[k].Body)
@@ -101,11 +96,15 @@ func (t *Texts) compile() error {
 			faults = append(faults, fmt.Errorf("prompt texts %s: answers.%s is missing", t.Language, a))
 		}
 	}
+	faults = append(faults, t.Dates.compile(t))
 	return errors.Join(faults...)
 }
 
-func (t *Texts) say(key string, v values) string {
+func (t *Texts) say(key string, v Values) string {
 	var b bytes.Buffer
+	if form := t.form(key, v.Count); t.templates[form] != nil {
+		key = form
+	}
 	if err := t.templates[key].Execute(&b, v); err != nil {
 		return "" // cannot happen: every template was executed when it was read
 	}
@@ -115,6 +114,7 @@ func (t *Texts) say(key string, v values) string {
 // Viewer renders prompts for members.
 type Viewer struct {
 	Texts *Texts
+	Words Words          // every language there is; Texts is one of them
 	Ask   string         // the named person who answers, and how to reach them
 	Zone  *time.Location // in which times of day are told
 }
@@ -122,9 +122,9 @@ type Viewer struct {
 // Show is the prompt as the member is shown it now.
 func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 	first := p.Items[0]
-	val := values{
-		Name: FirstName(p.Name), Time: first.At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
-		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: p.Until.In(v.Zone).Format("Monday 2 January, 15:04"),
+	val := Values{
+		Name: v.Texts.FirstName(p.Name), Time: first.At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
+		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: v.Texts.Until(p.Until, v.Zone),
 	}
 	greeting := "greeting"
 	switch {
@@ -142,7 +142,7 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 			out.Messages = append(out.Messages, it.Message)
 		}
 		for _, f := range it.Found {
-			if line := capital(f.Mask); !slices.Contains(out.Found, line) {
+			if line := capital(v.Texts.mask(f)); !slices.Contains(out.Found, line) {
 				out.Found = append(out.Found, line)
 			}
 		}
@@ -196,7 +196,7 @@ func (p *Prompt) body() string {
 }
 
 // note tells the member what happened last.
-func (v Viewer) note(p *Prompt, val values) string {
+func (v Viewer) note(p *Prompt, val Values) string {
 	deletes := p.Answer == AnswerDeleted || p.Answer == AnswerDelete || p.Answer == AnswerKeepDelete
 	switch {
 	case p.Held && deletes && p.Filed:
@@ -240,7 +240,7 @@ func (v Viewer) what(p *Prompt) string {
 	case n == 1:
 		return kinds[0]
 	case n <= 3:
-		return strings.Join(kinds[:n-1], ", ") + " and " + kinds[n-1]
+		return v.Texts.Join(kinds)
 	default:
 		return strings.Join(kinds[:3], ", ") + " " + v.Texts.What["more"]
 	}
@@ -250,19 +250,6 @@ func (v Viewer) what(p *Prompt) string {
 func capital(s string) string {
 	first, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(first)) + s[size:]
-}
-
-// FirstName is the name to greet a member by: the first word of what the
-// platform shows, made inert.
-func FirstName(name string) string {
-	name = Inert(name, 40)
-	if first, _, ok := strings.Cut(name, " "); ok {
-		return first
-	}
-	if name == "" {
-		return "there"
-	}
-	return name
 }
 
 // Inert makes a platform's text safe to stand in a sentence: one line, no
