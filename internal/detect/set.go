@@ -88,8 +88,9 @@ func Compile(list []rules.Rule) (*Set, error) {
 	return s, nil
 }
 
-// CompileUnproved builds a set without its proof: for measurements, where
-// rules stand without those that their examples need.
+// CompileUnproved builds a set without its proof: of rules that were proved
+// before, and for measurements, where rules stand without those that their
+// examples need.
 func CompileUnproved(list []rules.Rule) (*Set, error) { return build(list) }
 
 // build compiles without proving.
