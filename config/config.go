@@ -41,7 +41,7 @@ type File struct {
 	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted. None named adopts all that come with the product."`
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
-	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside and arrivals."`
+	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside, arrivals, people and judgements."`
 	Directory    Directory           `yaml:"directory" json:"directory,omitempty" jsonschema_description:"The staff directory: who the members are, and who leaves."`
 	Chats        []Chat              `yaml:"chats" json:"chats,omitempty" jsonschema_description:"Chats that are more than watched, or of a kind that their platform does not say."`
 }

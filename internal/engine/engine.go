@@ -182,6 +182,7 @@ type Store interface {
 	Chats
 	People
 	Leavings
+	Suppressions
 	Eraser
 }
 
@@ -241,6 +242,10 @@ type Settlement struct {
 	Arrivals []Arrival
 	Leavers  []Departure
 	Actions  []Action
+	Marked   []Marked      // what its prompts ask about
+	Suppress []Suppression // what is not asked about again
+	Silenced []Mark        // … and was found
+	Slot     uint64        // of the key of these marks
 }
 
 // Message is what was decided about one revision of one message.

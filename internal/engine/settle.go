@@ -92,6 +92,9 @@ func (e *Engine) settle(ctx context.Context, r *room) (more bool, wait time.Dura
 	if ctx.Err() != nil {
 		return false, 0, ctx.Err() // a cancelled scan is not known yet, never clean
 	}
+	if b.fault != nil {
+		return false, 0, b.fault
+	}
 	b.show()
 	failpoint.Hit("settle.decided")
 	if err := e.o.Store.Settle(ctx, b.s); err != nil {
@@ -155,6 +158,8 @@ type batch struct {
 	prompts []*Shown
 	touched map[*Shown]bool
 	s       Settlement
+	judged  *Judged // what its members judged not sensitive; nil: not read yet
+	fault   error   // why it cannot be settled now
 }
 
 func (e *Engine) newBatch(r *room, load Load, holds hold.Set) *batch {
@@ -258,12 +263,13 @@ func (b *batch) scan(ctx context.Context, ev chat.Event) (found []rules.Finding,
 func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	b.room.recent = append(b.room.recent, Said{Member: ev.Member, At: b.now, Text: ev.Text})
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
+	found, all := b.unjudged(ev.Text, found)
 	d := policy.Decide(b.e.o.Packs, policy.Situation{
 		Chat: b.load.Chat.Kind, Watching: !b.e.o.Setting(b.room.id).Acting, Findings: found,
 	})
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
-		Label: d.Label(), Class: classOf(d), Decision: d, Findings: found,
+		Label: d.Label(), Class: classOf(d), Decision: d, Findings: all,
 	}
 	if b.held(ev.Member) {
 		b.arrived(ev, d)
@@ -275,6 +281,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 			sh = b.open(ev)
 		}
 		sh.Flag(b.now, item(ev, d, found))
+		b.mark(sh, ev, found)
 		b.s.Keep = append(b.s.Keep, Keep{
 			Prompt: sh.ID, Message: ev.Message, Name: ev.Name, At: ev.At, Revision: ev.Revision, Text: ev.Text,
 		})
@@ -353,6 +360,9 @@ func (b *batch) answered(ev chat.Event) {
 		return
 	}
 	b.touched[sh] = true
+	if ev.Answer == prompt.AnswerNotSensitive {
+		b.suppress(sh, ev.Member)
+	}
 	after := ""
 	if wish.File {
 		after = "file/" + id

@@ -20,6 +20,8 @@ const (
 	SetAside Own = "set-aside" // sealed messages that could not be scanned
 	Arrivals Own = "arrivals"  // that something arrived: number, time and kind
 	People   Own = "people"    // members who are in no chat any more, and what was done about leavers
+
+	Judgements Own = "judgements" // what members judged not sensitive, as keyed digests
 )
 
 // OwnPeriods says how long each kind of the product's own data is kept. A hold
@@ -28,11 +30,13 @@ type OwnPeriods map[Own]Period
 
 // DefaultOwn is what holds where the configuration says nothing else.
 func DefaultOwn() OwnPeriods {
-	return OwnPeriods{Findings: {Days: 90}, Prompts: {Days: 90}, UndoText: {Days: 30}, SetAside: {Days: 14}, Arrivals: {Days: 30}, People: {Days: 90}}
+	return OwnPeriods{Findings: {Days: 90}, Prompts: {Days: 90}, UndoText: {Days: 30}, SetAside: {Days: 14}, Arrivals: {Days: 30}, People: {Days: 90}, Judgements: {Days: 180}}
 }
 
 // Own lists the kinds, in the order in which people read them.
-func (OwnPeriods) Own() []Own { return []Own{Findings, Prompts, UndoText, SetAside, Arrivals, People} }
+func (OwnPeriods) Own() []Own {
+	return []Own{Findings, Prompts, UndoText, SetAside, Arrivals, People, Judgements}
+}
 
 // Says is the kind in words.
 func (o Own) Says() string {
@@ -47,6 +51,8 @@ func (o Own) Says() string {
 		return "sealed messages that could not be scanned"
 	case Arrivals:
 		return "that a message arrived: its number, time and kind"
+	case Judgements:
+		return "what members judged not sensitive, without its text"
 	case People:
 		return "members who are in no chat any more, and leavers who are out"
 	}
@@ -60,7 +66,7 @@ func ReadOwn(written map[string]string) (OwnPeriods, []string) {
 	var wrong []string
 	for _, name := range slices.Sorted(maps.Keys(written)) {
 		if _, known := out[Own(name)]; !known {
-			wrong = append(wrong, fmt.Sprintf("%q is no kind of the product's own data: write findings, prompts, set-aside, arrivals or people", name))
+			wrong = append(wrong, fmt.Sprintf("%q is no kind of the product's own data: write findings, prompts, set-aside, arrivals, people or judgements", name))
 			continue
 		}
 		if Own(name) == UndoText {

@@ -24,6 +24,9 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		if err := t.forgetAside(s.own.Before(retention.SetAside, now), now); err != nil {
 			return err
 		}
+		if err := t.forgetSuppressions(now, s.own.Before); err != nil {
+			return err
+		}
 		gone, _, err := t.forgetUndo(now, "", atATime)
 		return errors.Join(err, t.forgot(now, retention.UndoText, int64(gone)))
 	}); err != nil {
@@ -166,7 +169,7 @@ func heldNames(set hold.Set, now time.Time, membersOf func(person string) ([]hol
 
 // wanted lists the numbers of all keys that something still needs.
 func (t *tx) wanted() (map[uint64]bool, error) {
-	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0 UNION SELECT slot FROM sealed")
+	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0 UNION SELECT slot FROM sealed UNION SELECT slot FROM suppression_keys")
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
 		if err != nil {
 			return err
 		}
-		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.actions, t.departures}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.actions, t.departures, t.suppressions}
 		for _, step := range steps {
 			if err := step(row, in); err != nil {
 				return fmt.Errorf("settling in %s: %w", in.Chat, err)
