@@ -126,6 +126,7 @@ type Prompt struct {
 	Ask      string   // the named person who answers questions
 	State    string   // open, put-right, answered, escalated, lapsed, withdrawn
 	Note     string   // what happened last, in words for the member
+	More     string   // the explanation that the member asked for, in lines; else empty
 }
 
 // Step is one thing for the member to do, in order.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chaperone/bots"
 	"chaperone/internal/clock"
+	"chaperone/internal/prompt"
 	"chaperone/internal/retention"
 )
 
@@ -107,7 +109,7 @@ func (e *Engine) climb(ctx context.Context, sh Shown) error {
 	if sh.Shown == 0 && sh.Busy {
 		sh.Begin(now) // it is still on its way to the member
 	}
-	if sh.Overdue(now) && sh.Shown > 0 {
+	if slices.Contains(sh.Overdue(now), prompt.Member) && sh.Shown > 0 {
 		s.Actions = append(s.Actions, Action{
 			Key: fmt.Sprintf("%s/%s/%d", bots.Remind, sh.ID, sh.Version), Kind: Kind(bots.Remind), Chat: sh.Chat,
 			Member: sh.Member, Message: sh.Items[0].Message, Prompt: sh.ID, Due: now,

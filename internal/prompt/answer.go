@@ -15,11 +15,16 @@ const (
 	AnswerDelete       = "delete"        // "Delete it for me"
 	AnswerKeep         = "keep"          // keep the messages as a record
 	AnswerKeepDelete   = "keep-delete"   // keep them, then delete them from the chat
+	AnswerKeepReason   = "keep-reason"   // keep the messages with the reason for what they decided (R40)
 	AnswerNote         = "note"          // keep a note of the substance instead (R32)
 	AnswerNotSensitive = "not-sensitive" // the sender's judgement, kept as such (R15)
 	AnswerWrong        = "wrong"         // "This is wrong": stops, and goes to the named person
 	AnswerNoted        = "noted"         // "I have read this": under a hold there may be nothing to do
 	AnswerLooked       = "looked"        // "I have looked, and nothing is left": the end of a farewell
+	AnswerExceptional  = "exceptional"   // exceptional circumstances, with the reason (R4)
+	AnswerAsk          = "ask"           // "Ask someone": the person who answers hears that somebody asks; not an end
+	AnswerMore         = "more"          // "Tell me more": not an end
+	AnswerShow         = "show"          // of a digest: "Show me each one"
 )
 
 // The steps. Order is the policy's (S2, if you accidentally share; R26).
@@ -38,12 +43,19 @@ const (
 	StepReview   = "review"   // a leaver looks back for what only they know
 	StepHandOver = "handover" // … tells who takes their part
 	StepCopies   = "copies"   // … and deletes the chat from their own phone
+
+	StepMove  = "move"  // send it over a council system, and no more here
+	StepReply = "reply" // answer whoever wrote from outside in another way
 )
 
 // Wish is what an answer asks the bot to do.
 type Wish struct {
 	File   bool             // file the covered messages, or the note, as a record
 	Note   bool             // the record is the member's note, not the messages
+	Reason bool             // the member's words are the reason for what the messages decided
+	Claim  bool             // the record is the reason for exceptional circumstances, and is reported
+	Tell   What             // somebody is told; empty: nobody
+	Show   []Of             // of a digest: show these
 	Delete []chat.MessageID // delete these, after the record is filed where both are due
 }
 
@@ -57,16 +69,45 @@ func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool
 	if !p.Waiting() || !slices.Contains(offered, answer) {
 		return Wish{}, false
 	}
-	if answer == AnswerControl {
-		p.Tick(now, StepControl, true)
-		return Wish{}, true
+	w, ends := p.wish(now, answer, record)
+	p.Version++
+	if !ends {
+		return w, true
 	}
-	var w Wish
+	p.Answer = answer
+	if w.File && !w.Claim {
+		p.Record = record
+	}
+	p.end(now, Answered)
+	return w, true
+}
+
+// wish works out what an answer asks the bot to do, and whether it ends the
+// prompt.
+func (p *Prompt) wish(now time.Time, answer, record string) (w Wish, ends bool) {
 	switch answer {
+	case AnswerControl:
+		p.Ticked[StepControl] = now
+		return w, false
+	case AnswerAsk:
+		p.Asked = now
+		return Wish{Tell: AboutAsked}, false
+	case AnswerMore:
+		p.More = true
+		return w, false
+	case AnswerExceptional:
+		p.Claimed, p.Claim = now, record
+		return Wish{File: true, Note: true, Claim: true}, !p.mustKeep()
 	case AnswerKeep, AnswerKeepDelete:
 		w.File = true
+	case AnswerKeepReason:
+		w.File, w.Reason = true, true
 	case AnswerNote:
 		w.File, w.Note = true, true
+	case AnswerWrong:
+		w.Tell = AboutWrong
+	case AnswerShow:
+		w.Show = p.Telling.Of
 	}
 	if (answer == AnswerDelete || answer == AnswerKeepDelete) && !p.Held {
 		for _, it := range p.Items {
@@ -78,12 +119,6 @@ func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool
 	if answer == AnswerDeleted && slices.Contains(p.steps(), StepMessage) {
 		p.Ticked[StepMessage] = now
 	}
-	p.Answer = answer
-	if w.File {
-		p.Record = record
-	}
-	p.end(now, Answered)
-	p.Version++
 	return w, true
 }
 
@@ -91,45 +126,99 @@ func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool
 // offered that could not be carried out.
 type Can struct{ Delete bool }
 
-// answers lists what is offered now, the expected one first.
+// answers lists what is offered now, the expected one first. "This is wrong" is
+// among them everywhere.
 func (p *Prompt) answers(can Can) []string {
-	if p.needsControl() {
-		return []string{AnswerControl, AnswerNotSensitive, AnswerWrong}
-	}
-	if p.Leaving() {
+	switch {
+	case p.Telling != nil && p.Telling.What == AboutDigest:
+		return []string{AnswerShow, AnswerWrong}
+	case p.Telling != nil:
+		return []string{AnswerNoted, AnswerWrong}
+	case p.Leaving():
 		return []string{AnswerLooked, AnswerNote, AnswerWrong}
 	}
+	out := p.judgements(can)
+	if p.mayClaim() {
+		out = append(out, AnswerExceptional)
+	}
+	if p.Asked.IsZero() {
+		out = append(out, AnswerAsk)
+	}
+	if !p.More {
+		out = append(out, AnswerMore)
+	}
+	return out
+}
+
+// judgements are the answers that end a prompt, or begin it in an emergency.
+func (p *Prompt) judgements(can Can) []string {
 	d := p.duties()
 	keep, offer, remove := slices.Contains(d, policy.Capture), slices.Contains(d, policy.Offer), slices.Contains(d, policy.Remove)
 	if p.secret() {
 		keep, offer = false, false
 	}
-	var out []string
 	switch {
+	case p.needsControl():
+		return []string{AnswerControl, AnswerNotSensitive, AnswerWrong}
 	case p.Kind() == "retention" && !p.Held:
-		out = append(out, AnswerDeleted, AnswerWrong)
+		return []string{AnswerDeleted, AnswerWrong}
 	case p.Held && keep:
-		out = append(out, AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNote)
+		return []string{AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerKeepReason, AnswerNote}
 	case p.Held && offer:
-		out = append(out, AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNoted)
+		return []string{AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNoted}
 	case p.Held:
-		out = append(out, AnswerNoted, AnswerNotSensitive, AnswerWrong)
+		return []string{AnswerNoted, AnswerNotSensitive, AnswerWrong}
 	case keep && remove && can.Delete:
-		out = append(out, AnswerKeepDelete, AnswerNotSensitive, AnswerWrong, AnswerKeep, AnswerNote)
+		return []string{AnswerKeepDelete, AnswerNotSensitive, AnswerWrong, AnswerKeep, AnswerKeepReason, AnswerNote}
 	case keep:
-		out = append(out, AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNote)
-	default:
-		out = append(out, AnswerDeleted, AnswerNotSensitive, AnswerWrong)
-		if can.Delete {
-			out = append(out, AnswerDelete)
-		}
-		if offer && can.Delete {
-			out = append(out, AnswerKeepDelete)
-		} else if offer {
-			out = append(out, AnswerKeep)
-		}
+		return []string{AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerKeepReason, AnswerNote}
+	case p.From != "":
+		return received(offer, can)
+	}
+	out := []string{AnswerDeleted, AnswerNotSensitive, AnswerWrong}
+	if can.Delete {
+		out = append(out, AnswerDelete)
+	}
+	if offer && can.Delete {
+		out = append(out, AnswerKeepDelete)
+	} else if offer {
+		out = append(out, AnswerKeep)
 	}
 	return out
+}
+
+// received are the answers of somebody who is asked about a message that is not
+// theirs: only the bot could delete it.
+func received(offer bool, can Can) []string {
+	switch {
+	case offer && can.Delete:
+		return []string{AnswerKeepDelete, AnswerNotSensitive, AnswerWrong, AnswerDelete, AnswerKeep, AnswerNoted}
+	case can.Delete:
+		return []string{AnswerDelete, AnswerNotSensitive, AnswerWrong, AnswerNoted}
+	case offer:
+		return []string{AnswerKeep, AnswerNotSensitive, AnswerWrong, AnswerNoted}
+	}
+	return []string{AnswerNoted, AnswerNotSensitive, AnswerWrong}
+}
+
+// mayClaim reports whether exceptional circumstances may be claimed, which is
+// once. Nothing excuses SECRET, or a password that others can read; and where
+// the policy permits the message nothing needs an excuse.
+func (p *Prompt) mayClaim() bool {
+	if p.Claim != "" || p.From != "" || p.secret() || p.needsControl() {
+		return false
+	}
+	if k := p.Kind(); k == "credential" || k == "retention" {
+		return false
+	}
+	return slices.ContainsFunc(p.Items, func(it Item) bool {
+		return it.State == Flagged && it.Outcome.Rank() >= policy.Exceptional.Rank()
+	})
+}
+
+// mustKeep reports whether a record is due that nobody has asked for yet.
+func (p *Prompt) mustKeep() bool {
+	return p.Record == "" && !p.secret() && slices.Contains(p.duties(), policy.Capture)
 }
 
 // needsControl reports whether, in an emergency chat, the member has not yet
@@ -146,6 +235,8 @@ func (p *Prompt) needsControl() bool {
 // steps lists what the member is asked to do, in order.
 func (p *Prompt) steps() []string {
 	switch {
+	case p.Telling != nil:
+		return nil
 	case p.needsControl():
 		return []string{StepControl}
 	case p.Leaving() && p.Held: // their copy may be the only one
@@ -154,23 +245,46 @@ func (p *Prompt) steps() []string {
 		return []string{StepReview, StepHandOver, StepCopies}
 	case p.Held:
 		return p.heldSteps()
-	case p.Kind() == "emergency":
-		return []string{StepControl, StepMessage, StepMedia, StepBackups, StepManager}
+	case p.Kind() == "emergency" && p.From != "":
+		return []string{StepControl, StepReply, StepMedia}
+	case p.From != "":
+		return []string{StepReply, StepMedia}
 	case p.Kind() == "secret":
 		return []string{StepMessage, StepMedia, StepBackups, StepOfficer}
-	case p.Kind() == "credential":
-		return []string{StepChange, StepMessage, StepBackups}
-	case p.Kind() == "significant":
-		return []string{StepKeep}
 	case p.Kind() == "retention":
 		return []string{StepMessage}
-	default:
-		return []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
 	}
+	d := p.duties()
+	keep, remove := slices.Contains(d, policy.Capture) && !p.secret(), slices.Contains(d, policy.Remove)
+	var out []string
+	switch p.Kind() {
+	case "significant":
+		out = []string{StepKeep}
+		if remove { // never here: it goes on where it belongs
+			out = append(out, StepMove, StepMessage)
+		}
+		return out
+	case "emergency":
+		out = []string{StepControl, StepMessage, StepMedia, StepBackups, StepManager}
+	case "credential":
+		out = []string{StepChange, StepMessage, StepBackups}
+	default:
+		out = []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
+	}
+	if keep { // what must be kept is kept before it goes
+		out = slices.Insert(out, slices.Index(out, StepMessage), StepKeep)
+	}
+	return out
 }
 
 // heldSteps are the steps that ask nobody to delete anything.
 func (p *Prompt) heldSteps() []string {
+	switch {
+	case p.From != "" && p.Kind() == "emergency":
+		return []string{StepControl, StepReply, StepStay}
+	case p.From != "":
+		return []string{StepReply, StepStay}
+	}
 	switch p.Kind() {
 	case "emergency":
 		return []string{StepControl, StepStay, StepManager}
@@ -201,51 +315,4 @@ func (p *Prompt) done(step string) bool {
 		return p.Filed
 	}
 	return false
-}
-
-// ladder is how long a prompt waits before each rung.
-type ladder struct{ remind, escalate, lapse time.Duration }
-
-func (p *Prompt) ladder() ladder {
-	if p.ChatKind == chat.Emergency {
-		return ladder{remind: time.Hour, escalate: 4 * time.Hour, lapse: 7 * 24 * time.Hour}
-	}
-	return ladder{remind: 24 * time.Hour, escalate: 72 * time.Hour, lapse: 14 * 24 * time.Hour}
-}
-
-// Begin starts the ladder: its time runs from when the member is first shown
-// the prompt.
-func (p *Prompt) Begin(now time.Time) {
-	if p.Waiting() && p.Reminded.IsZero() && !p.Leaving() {
-		p.Due = now.Add(p.ladder().remind)
-	}
-}
-
-// Overdue moves the prompt up the ladder as far as the clock says and reports
-// whether the member is to be reminded now. A prompt reminds once. What must
-// not stay in a chat escalates; anything else lapses.
-func (p *Prompt) Overdue(now time.Time) (remind bool) {
-	l := p.ladder()
-	for p.Waiting() && !p.Due.IsZero() && !now.Before(p.Due) {
-		switch {
-		case p.State == Escalated, p.Leaving(): // a farewell is said once
-			p.end(now, Lapsed)
-		case p.Reminded.IsZero():
-			p.Reminded, remind = now, true
-			p.Due = p.Due.Add(l.escalate - l.remind)
-		case p.mustNot():
-			p.State = Escalated
-			p.Due = p.Due.Add(l.lapse - l.escalate)
-		default:
-			p.end(now, Lapsed)
-		}
-		p.Version++
-	}
-	return remind && p.Waiting()
-}
-
-func (p *Prompt) mustNot() bool {
-	return slices.ContainsFunc(p.Items, func(it Item) bool {
-		return it.State == Flagged && it.Outcome == policy.MustNot
-	})
 }

@@ -34,7 +34,7 @@ func TestAFarewellAsksOnceForALastLook(t *testing.T) {
 		t.Error("it takes in a flagged message")
 	}
 	for h := range 400 {
-		if p.Overdue(noon.Add(time.Duration(h) * time.Hour)) {
+		if reminds(p.Overdue(noon.Add(time.Duration(h) * time.Hour))) {
 			t.Fatalf("it reminds after %d hours", h)
 		}
 	}

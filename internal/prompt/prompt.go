@@ -1,6 +1,7 @@
 // Package prompt is the life of one prompt: a private question to a member
 // about the flagged messages they sent to one chat within two minutes. It is
-// opened, shown, reminded of, ticked, answered, put right, escalated or lapsed.
+// opened, put off, shown, reminded of, ticked, answered, put right, escalated or
+// lapsed. What others are told because of prompts is a prompt too, a Telling.
 //
 // It is a pure state machine: the clock is an argument, and it does no I/O. It
 // never holds any text of a message; what it knows of a finding is its rule,
@@ -50,6 +51,7 @@ type Item struct {
 	At       time.Time // platform time of the message
 	State    ItemState
 	Kind     string // which text asks about it
+	Serious  bool   // a finding is serious: it does not wait for the morning
 	Outcome  policy.Outcome
 	Duties   []policy.Duty
 	Lines    []policy.Line
@@ -85,6 +87,19 @@ type Prompt struct {
 	Run      string    // the run of a retention schedule that asks; empty: none
 	Held     bool      // a hold covers its messages: they are kept, and nobody is asked to delete them
 	Until    time.Time // of a farewell: when the member is taken out of the chat; zero: it is none
+
+	From      chat.MemberID // who wrote the messages, where the member is asked in their place
+	Telling   *Telling      // what the member is told; nil: it asks about messages
+	Later     time.Time     // it is not shown before; zero: it waits for nothing
+	Spent     bool          // the member was asked enough on that day: it goes into a digest
+	Digested  time.Time     // a digest named it: it is shown when the member asks for it
+	Shut      bool          // the member lets nobody write to them privately
+	Asked     time.Time     // the member asked for somebody
+	More      bool          // the member asked to be told more
+	Claimed   time.Time     // the member claimed exceptional circumstances
+	Claim     string        // the record of their reason
+	Delegated time.Time     // their delegate was told
+	Governed  time.Time     // information governance was told
 }
 
 // New opens a prompt with its first flagged message.
@@ -120,7 +135,7 @@ func (p *Prompt) Waiting() bool { return p.State == Open || p.State == Escalated
 // Takes reports whether a further flagged message, sent at the given platform
 // time, belongs to this prompt rather than to a new one.
 func (p *Prompt) Takes(at time.Time) bool {
-	return p.State == Open && !p.Leaving() && len(p.Items) > 0 && at.Sub(p.Items[0].At).Abs() <= Window
+	return p.State == Open && !p.Leaving() && p.Telling == nil && len(p.Items) > 0 && at.Sub(p.Items[0].At).Abs() <= Window
 }
 
 // Covers reports whether the prompt is about the message.
@@ -154,6 +169,9 @@ func (p *Prompt) Flag(now time.Time, it Item) {
 		p.Due = now.Add(p.ladder().remind)
 		if !p.Reminded.IsZero() { // a prompt reminds once, however often it opens again
 			p.Due = now.Add(p.ladder().escalate)
+		}
+		if now.Before(p.Later) {
+			p.Due = p.Later
 		}
 	}
 	p.Version++

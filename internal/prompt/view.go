@@ -16,6 +16,7 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
+	"chaperone/internal/policy"
 )
 
 // Texts is what members read, in one language.
@@ -24,6 +25,10 @@ type Texts struct {
 	Greeting       string              `yaml:"greeting"`
 	GreetingMany   Text                `yaml:"greeting_many"`
 	GreetingLast   string              `yaml:"greeting_last"`
+	GreetingFrom   string              `yaml:"greeting_from"`
+	GreetingDigest Text                `yaml:"greeting_digest"`
+	Posts          map[string]string   `yaml:"posts"` // what is said to a whole chat
+	More           map[string]string   `yaml:"more"`
 	Kinds          map[string]kindText `yaml:"kinds"`
 	Steps          map[string]stepText `yaml:"steps"`
 	Answers        map[string]string   `yaml:"answers"`
@@ -45,14 +50,49 @@ type kindText struct {
 }
 
 type stepText struct {
-	Text string `yaml:"text"`
-	Help string `yaml:"help"`
+	Text    string `yaml:"text"`
+	Help    string `yaml:"help"`
+	IPhone  string `yaml:"iphone"`
+	Android string `yaml:"android"`
+	Desktop string `yaml:"desktop"`
+}
+
+// help is how a step is done: in general, then on each device.
+func (t *Texts) help(s stepText) string {
+	lines := []string{s.Help}
+	for _, d := range []struct{ device, how string }{{"iphone", s.IPhone}, {"android", s.Android}, {"desktop", s.Desktop}} {
+		if d.how != "" {
+			lines = append(lines, t.More[d.device]+": "+d.how)
+		}
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
 // ReadTexts reads one language and tries every template, so that a fault shows
 // at start and never in front of a member.
 func ReadTexts(r io.Reader) (*Texts, error) {
 	return new(Texts).read(r)
+}
+
+// The keys that every language has.
+var (
+	kinds = []string{"personal", "emergency", "marked", "credential", "secret", "significant", "significant-move", "retention", "held", "received",
+		"received-held", "farewell", "farewell-now", "farewell-held"}
+	notes = []string{"put-right", "gone", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held",
+		"asked", "exceptional", "claimed", "more", "shown"}
+	posts     = []string{"closed"}
+	fiveSteps = []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
+	steps     = append([]string{StepControl, StepChange, StepOfficer, StepKeep, StepStay, StepMove, StepReply, StepReview, StepHandOver, StepCopies}, fiveSteps...)
+	answers   = []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerKeepReason, AnswerNote, AnswerNotSensitive,
+		AnswerWrong, AnswerNoted, AnswerLooked, AnswerExceptional, AnswerAsk, AnswerMore, AnswerShow}
+)
+
+func stringsOf(all []What) []string {
+	var out []string
+	for _, w := range all {
+		out = append(out, string(w))
+	}
+	return out
 }
 
 func (t *Texts) compile() error {
@@ -73,28 +113,41 @@ func (t *Texts) compile() error {
 		}
 		t.templates[key] = tm
 	}
-	add("greeting", t.Greeting)
 	addText := t.adder(&faults, add)
+	for key, text := range map[string]string{"greeting": t.Greeting, "greeting_last": t.GreetingLast, "greeting_from": t.GreetingFrom} {
+		add(key, text)
+	}
 	addText("greeting_many", t.GreetingMany)
+	addText("greeting_digest", t.GreetingDigest)
 	for key, text := range t.Texts {
 		addText("say."+key, text)
 	}
-	add("greeting_last", t.GreetingLast)
-	for _, k := range []string{"personal", "emergency", "marked", "credential", "secret", "significant", "retention", "held", "farewell", "farewell-now", "farewell-held"} {
+	for _, k := range append(kinds, stringsOf(Whats)...) {
 		add("kinds."+k, t.Kinds[k].Body)
 	}
-	for _, n := range []string{"put-right", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held"} {
+	for _, n := range notes {
 		add("notes."+n, t.Notes[n])
 	}
-	for _, s := range []string{StepControl, StepCalm, StepMessage, StepMedia, StepBackups, StepManager, StepChange, StepOfficer, StepKeep, StepStay, StepReview, StepHandOver, StepCopies} {
-		if t.Steps[s].Text == "" {
-			faults = append(faults, fmt.Errorf("prompt texts %s: steps.%s is missing", t.Language, s))
+	for _, p := range posts {
+		add("posts."+p, t.Posts[p])
+	}
+	missing := func(key string, is bool) {
+		if is {
+			faults = append(faults, fmt.Errorf("prompt texts %s: %s is missing", t.Language, key))
 		}
 	}
-	for _, a := range []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerNote, AnswerNotSensitive, AnswerWrong, AnswerNoted, AnswerLooked} {
-		if t.Answers[a] == "" {
-			faults = append(faults, fmt.Errorf("prompt texts %s: answers.%s is missing", t.Language, a))
-		}
+	for _, m := range []string{"policy", "steps", "iphone", "android", "desktop"} {
+		missing("more."+m, t.More[m] == "")
+	}
+	for _, s := range steps {
+		missing("steps."+s, t.Steps[s].Text == "")
+	}
+	for _, s := range fiveSteps { // R26
+		x := t.Steps[s]
+		missing("steps."+s+": the help for a device", x.IPhone == "" || x.Android == "" || x.Desktop == "")
+	}
+	for _, a := range answers {
+		missing("answers."+a, t.Answers[a] == "")
 	}
 	faults = append(faults, t.Dates.compile(t))
 	return errors.Join(faults...)
@@ -121,20 +174,9 @@ type Viewer struct {
 
 // Show is the prompt as the member is shown it now.
 func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
-	first := p.Items[0]
-	val := Values{
-		Name: v.Texts.FirstName(p.Name), Time: first.At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
-		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: v.Texts.Until(p.Until, v.Zone),
-	}
-	greeting := "greeting"
-	switch {
-	case p.Leaving():
-		greeting = "greeting_last"
-	case len(p.Items) > 1:
-		greeting = "greeting_many"
-	}
+	val := v.values(p)
 	out := &bots.Prompt{
-		ID: p.ID, Title: v.Texts.say(greeting, val), Body: v.Texts.say("kinds."+p.body(), val),
+		ID: p.ID, Title: v.Texts.say(p.greeting(), val), Body: v.Texts.say("kinds."+p.body(), val),
 		State: string(p.State), Ask: v.Ask, Note: v.note(p, val), Messages: []chat.MessageID{},
 	}
 	for _, it := range p.Items {
@@ -149,7 +191,7 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 	}
 	for _, id := range p.steps() {
 		s := v.Texts.Steps[id]
-		out.Steps = append(out.Steps, bots.Step{ID: id, Text: s.Text, Help: s.Help, Done: p.done(id)})
+		out.Steps = append(out.Steps, bots.Step{ID: id, Text: s.Text, Help: v.Texts.help(s), Done: p.done(id)})
 	}
 	if p.Waiting() {
 		out.Answers = v.answers(p, can)
@@ -160,7 +202,96 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 			break
 		}
 	}
+	if p.More && p.Waiting() {
+		out.More = v.more(p, out.Steps)
+	}
 	return out
+}
+
+// values is what the texts of a prompt can say.
+func (v Viewer) values(p *Prompt) Values {
+	val := Values{
+		Name: v.Texts.FirstName(p.Name), Time: p.Items[0].At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
+		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: v.Texts.Until(p.Until, v.Zone),
+	}
+	if p.Claim != "" && !p.Filed {
+		val.Record = p.Claim
+	}
+	if t := p.Telling; t != nil {
+		val.Count = len(t.Of)
+		if val.List = t.chats(); len(t.Of) > 0 {
+			last := t.Of[len(t.Of)-1]
+			val.Chat, val.Record = Inert(last.ChatName, 60), last.Record
+		}
+	}
+	return val
+}
+
+// chats names the chats that something is told of, and how often.
+func (t *Telling) chats() string {
+	const most = 5 // the rest is in the count
+	var names []string
+	count := map[string]int{}
+	for _, of := range t.Of {
+		name := Inert(of.ChatName, 40)
+		if count[name]++; count[name] == 1 {
+			names = append(names, name)
+		}
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s (%d)", name, count[name])
+	}
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// greeting names the first line, which a locked phone shows.
+func (p *Prompt) greeting() string {
+	switch {
+	case p.Telling != nil && p.Telling.What == AboutDigest:
+		return "greeting_digest"
+	case p.Leaving(), p.Telling != nil:
+		return "greeting_last"
+	case p.From != "":
+		return "greeting_from"
+	case len(p.Items) > 1:
+		return "greeting_many"
+	}
+	return "greeting"
+}
+
+// more explains a prompt: every policy line that spoke, and how each step is
+// done on each device.
+func (v Viewer) more(p *Prompt, steps []bots.Step) string {
+	lines := []string{v.Texts.More["policy"]}
+	for _, it := range p.Items {
+		for _, l := range it.Lines {
+			line := "• " + l.Pack + ": " + l.Text
+			if l.Source != "" {
+				line += " (" + l.Source + ")"
+			}
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if len(lines) == 1 {
+		lines = nil
+	}
+	first := true
+	for _, s := range steps {
+		if s.Help == "" {
+			continue
+		}
+		if first {
+			lines = append(lines, v.Texts.More["steps"])
+			first = false
+		}
+		lines = append(lines, "• "+s.Text, s.Help)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
@@ -173,7 +304,8 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 		if id == AnswerNote && p.Leaving() {
 			label = v.Texts.NoteLast
 		}
-		out = append(out, bots.Answer{ID: id, Label: label, WantsText: id == AnswerNote, Expected: i == 0, More: i > 2})
+		wants := id == AnswerNote || id == AnswerKeepReason || id == AnswerExceptional
+		out = append(out, bots.Answer{ID: id, Label: label, WantsText: wants, Expected: i == 0, More: i > 2})
 	}
 	return out
 }
@@ -188,9 +320,18 @@ func (p *Prompt) body() string {
 		return "farewell-now"
 	case p.Leaving():
 		return farewell
+	case p.Telling != nil:
+		return string(p.Telling.What)
 	}
-	if p.Held && !p.needsControl() && p.Kind() != "significant" {
+	switch asks := !p.needsControl(); {
+	case p.Held && asks && p.From != "":
+		return "received-held"
+	case p.Held && asks && p.Kind() != "significant":
 		return "held"
+	case p.From != "" && p.Kind() != "emergency":
+		return "received"
+	case p.Kind() == "significant" && slices.Contains(p.duties(), policy.Remove):
+		return "significant-move"
 	}
 	return p.Kind()
 }
@@ -209,6 +350,16 @@ func (v Viewer) note(p *Prompt, val Values) string {
 		return v.Texts.say("notes.filing", val)
 	case p.State == Answered && p.Answer == AnswerWrong:
 		return v.Texts.say("notes.wrong", val)
+	case p.State == Answered && p.Answer == AnswerShow:
+		return v.Texts.say("notes.shown", val)
+	case p.State == Answered && p.Answer == AnswerExceptional:
+		return v.Texts.say("notes.exceptional", val)
+	case p.State == PutRight && p.left():
+		return v.Texts.say("notes.gone", val)
+	case p.State == Open && p.Claim != "":
+		return v.Texts.say("notes.claimed", val)
+	case p.Waiting() && !p.Asked.IsZero():
+		return v.Texts.say("notes.asked", val)
 	case p.State == Answered && (p.Answer == AnswerDeleted || p.Answer == AnswerDelete):
 		return v.Texts.say("notes.deleted", val)
 	case p.State == Open && !p.Reminded.IsZero():
@@ -218,6 +369,16 @@ func (v Viewer) note(p *Prompt, val Values) string {
 	default:
 		return v.Texts.say("notes."+string(p.State), val)
 	}
+}
+
+// left reports whether a covered message went out of the chat.
+func (p *Prompt) left() bool {
+	return slices.ContainsFunc(p.Items, func(it Item) bool { return it.State == Deleted })
+}
+
+// Post is what is said to a whole chat.
+func (v Viewer) Post(which string) string {
+	return v.Texts.say("posts."+which, Values{Ask: Inert(v.Ask, 120)})
 }
 
 // what names the kinds of thing that were found, three at most.

@@ -138,6 +138,7 @@ func (t *Texts) read(r io.Reader) (*Texts, error) {
 	out.Kinds, out.Steps, out.Answers, out.Notes = maps.Clone(t.Kinds), maps.Clone(t.Steps), maps.Clone(t.Answers), maps.Clone(t.Notes)
 	out.What, out.Categories, out.Masks = maps.Clone(t.What), maps.Clone(t.Categories), maps.Clone(t.Masks)
 	out.Commands, out.Texts = maps.Clone(t.Commands), maps.Clone(t.Texts)
+	out.Posts, out.More = maps.Clone(t.Posts), maps.Clone(t.More)
 	l, err := yaml.NewLoader(r, yaml.WithKnownFields(), yaml.WithUniqueKeys())
 	if err != nil {
 		return nil, err
@@ -259,3 +260,17 @@ func (t *Texts) Until(at time.Time, zone *time.Location) string { return t.date(
 
 // Day tells a date: "29 November 2026".
 func (t *Texts) Day(at time.Time, zone *time.Location) string { return t.date("day", at, zone) }
+
+// Period tells a length of time: "7 years and 6 months".
+func (t *Texts) Period(years, months, days int) string {
+	var parts []string
+	for _, p := range []struct {
+		key string
+		n   int
+	}{{"period_years", years}, {"period_months", months}, {"period_days", days}} {
+		if p.n > 0 {
+			parts = append(parts, t.Say(p.key, Values{Count: p.n}))
+		}
+	}
+	return t.Join(parts)
+}
