@@ -75,6 +75,7 @@ const (
 	Dispose   Right = "dispose"   // start, approve and undo a run of a schedule
 	Stop      Right = "stop"      // stop a run: it destroys nothing, so whoever sees the need may
 	People    Right = "people"    // confirm a link, approve a removal, reinstate somebody
+	Govern    Right = "govern"    // breach records, what is asked about no more, and trends
 	Configure Right = "configure" // vouch for the clock, and what else keeps it running
 	Export    Right = "export"    // take the audit log and certificates away for checking
 	Practise  Right = "practise"  // write in the practice chat
@@ -93,6 +94,7 @@ var matrix = map[Right][]Role{
 	Dispose:   {Governance, owner, demo},
 	Stop:      {Administrator, Governance, owner, demo},
 	People:    {Administrator, Governance, owner, demo},
+	Govern:    {Governance, owner, demo},
 	Configure: {Administrator, owner, demo},
 	Export:    {Governance, Auditor, owner, demo},
 	Practise:  {Administrator, Governance, owner, demo, reader},
@@ -102,7 +104,7 @@ var matrix = map[Right][]Role{
 
 // Rights lists every right.
 func Rights() []Right {
-	return []Right{Public, Arrive, Enter, See, ReadText, Hold, Dispose, Stop, People, Configure, Export, Practise, Rehearse, Machine}
+	return []Right{Public, Arrive, Enter, See, ReadText, Hold, Dispose, Stop, People, Govern, Configure, Export, Practise, Rehearse, Machine}
 }
 
 // Says is the right as people read it, after "may".
@@ -120,6 +122,8 @@ func (r Right) Says() string {
 		return "stop a run"
 	case People:
 		return "decide about people and leavers"
+	case Govern:
+		return "decide about breaches, suppressions and trends"
 	case Configure:
 		return "change how Chaperone runs"
 	case Export:

@@ -14,7 +14,7 @@ import (
 func as(r access.Role) access.Caller { return access.Caller{Account: "1", Name: "N", Role: r} }
 
 func TestRolesAreKeptApart(t *testing.T) {
-	changes := []access.Right{access.Hold, access.Dispose, access.Stop, access.People, access.Configure, access.Practise, access.Rehearse, access.Machine}
+	changes := []access.Right{access.Hold, access.Dispose, access.Stop, access.People, access.Govern, access.Configure, access.Practise, access.Rehearse, access.Machine}
 	for _, r := range changes {
 		if as(access.Auditor).May(r) {
 			t.Errorf("an auditor may %s", r)

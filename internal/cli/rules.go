@@ -19,7 +19,7 @@ func rulesCommand() *cobra.Command {
 		Short: "Show, test and try the rules that say what to look for",
 	}
 	c.PersistentFlags().StringVar(&dir, "rules", "", "`DIR` of the organisation's own rules, which add to the built-in ones")
-	c.AddCommand(rulesList(&dir), rulesTest(&dir), rulesExplain(&dir), rulesSimulate(&dir))
+	c.AddCommand(rulesList(&dir), rulesTest(&dir), rulesExplain(&dir), rulesSimulate(&dir), rulesExample(&dir))
 	return c
 }
 

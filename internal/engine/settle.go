@@ -303,7 +303,7 @@ func item(ev chat.Event, d policy.Decision, found []rules.Finding) prompt.Item {
 	}
 	for _, f := range found {
 		if slices.Contains(d.Classes, f.Class) {
-			it.Found = append(it.Found, prompt.Found{Rule: f.Rule, Category: f.Category, Mask: f.Mask})
+			it.Found = append(it.Found, prompt.Found{Rule: f.Rule, Category: f.Category, Mask: f.Mask, Class: f.Class, Severity: f.Severity})
 		}
 	}
 	return it

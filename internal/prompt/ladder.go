@@ -63,7 +63,7 @@ func (p *Prompt) Overdue(now time.Time) []Rung {
 			p.Delegated, climbed = now, append(climbed, Delegate)
 			p.Due = p.Due.Add(l.escalate - l.delegate)
 		case p.mustNot():
-			p.State, climbed = Escalated, append(climbed, Administrator)
+			p.State, p.Raised, climbed = Escalated, now, append(climbed, Administrator)
 			p.Due = p.Due.Add(l.govern - l.escalate)
 		default:
 			p.end(now, Lapsed)

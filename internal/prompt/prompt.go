@@ -14,6 +14,7 @@ import (
 
 	"chaperone/internal/chat"
 	"chaperone/internal/policy"
+	"chaperone/rules"
 )
 
 // Window is how long after its first message a prompt takes in further flagged
@@ -63,6 +64,8 @@ type Found struct {
 	Rule     string
 	Category string
 	Mask     string
+	Class    rules.Class
+	Severity rules.Severity
 }
 
 // Prompt is one private question and everything that has become of it.
@@ -100,6 +103,7 @@ type Prompt struct {
 	Claim     string        // the record of their reason
 	Delegated time.Time     // their delegate was told
 	Governed  time.Time     // information governance was told
+	Raised    time.Time     // it was brought before the chat's administrators
 }
 
 // New opens a prompt with its first flagged message.

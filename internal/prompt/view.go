@@ -78,7 +78,7 @@ func ReadTexts(r io.Reader) (*Texts, error) {
 var (
 	kinds = []string{"personal", "emergency", "marked", "credential", "secret", "significant", "significant-move", "retention", "held", "received",
 		"received-held", "farewell", "farewell-now", "farewell-held"}
-	notes = []string{"put-right", "gone", "answered", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held",
+	notes = []string{"put-right", "gone", "answered", "judged", "judged-again", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held",
 		"asked", "exceptional", "claimed", "more", "shown"}
 	posts     = []string{"closed"}
 	fiveSteps = []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
@@ -348,6 +348,10 @@ func (v Viewer) note(p *Prompt, val Values) string {
 		return v.Texts.say("notes.filed", val)
 	case p.Record != "":
 		return v.Texts.say("notes.filing", val)
+	case p.State == Answered && p.Answer == AnswerNotSensitive && (p.secret() || p.Kind() == "credential"):
+		return v.Texts.say("notes.judged-again", val)
+	case p.State == Answered && p.Answer == AnswerNotSensitive:
+		return v.Texts.say("notes.judged", val)
 	case p.State == Answered && p.Answer == AnswerWrong:
 		return v.Texts.say("notes.wrong", val)
 	case p.State == Answered && p.Answer == AnswerShow:

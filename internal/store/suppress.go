@@ -216,3 +216,13 @@ func (t *tx) forgetSuppressions(now time.Time, keep func(retention.Own, time.Tim
 	}
 	return t.forgot(now, retention.Judgements, n)
 }
+
+// Taught writes down that a person changed a rule by an example.
+func (s *Store) Taught(ctx context.Context, now time.Time, by, rule string) error {
+	return s.write.do(ctx, func(t *tx) error {
+		return t.log(now, act{
+			by: by, right: "role:operator", act: audit.Configure, of: audit.OfSetting, what: []string{"rule", rule},
+			before: "as-before", after: "taught", ref: "rule:" + rule,
+		})
+	})
+}
