@@ -214,7 +214,7 @@ func (a *automaton) renumber() {
 	first := map[uint8]byte{}
 	for c := 255; c >= 0; c-- {
 		if c < 128 {
-			common[a.class[c]] += shares[c]
+			common[a.class[c]] += shares[afterOther][c]
 		}
 		first[a.class[c]] = byte(c)
 	}

@@ -38,7 +38,7 @@ func (s *Set) hits(rule int, text string) bool {
 	if s.candidates(context.Background(), &s.loud, &v, w) != nil || s.candidates(context.Background(), &s.quiet, &v, w) != nil {
 		return false
 	}
-	sc := scorer{set: s, v: &v}
+	sc := s.scorer(&v, nil, w)
 	for _, c := range sc.scoreAll(w.found) {
 		if c.rule != rule || c.confidence < rules.Least(s.rules[rule].Rule) {
 			continue

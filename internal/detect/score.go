@@ -17,12 +17,21 @@ type scorer struct {
 	before []string
 
 	found []candidate
-	words map[*wordSet][]wordAt // of a long text: the words of every set around what was found
+	said  *said // the words of every set around what was found
+	read  bool  // said is filled in
+	old   *said // those of the messages before
 
 	from, to int // of a long text: the sentence looked at last
 
 	beforeRead  bool
 	beforeFound []int // rules
+}
+
+// scorer is one that uses the memory of w.
+func (s *Set) scorer(v *view, before []string, w *scratch) scorer {
+	w.said.clear()
+	w.before.clear()
+	return scorer{set: s, v: v, before: before, said: &w.said, old: &w.before}
 }
 
 // scored is a candidate with its weight, and what weighed. The words for it
@@ -230,14 +239,29 @@ func (sc *scorer) sentence(c candidate) (int, int) {
 	return sc.from, sc.to
 }
 
+// nearest gives the word of a set in text[lo:hi] that is nearest to a value.
 func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool) {
-	if s.size == 0 || len(sc.v.text) < longText {
-		return s.nearest(sc.v.text, lo, hi, at, until)
+	if s.size == 0 {
+		return "", 0, false
 	}
-	if sc.words == nil {
-		sc.words = sc.set.lexicon.around(sc.v.text, sc.found)
+	if !sc.read {
+		sc.read = true
+		sc.readWords()
 	}
-	return nearestOf(sc.words[s], lo, hi, at, until)
+	return nearest(sc.said.at[s.number], lo, hi, at, until)
+}
+
+// readWords finds the words of every set as far from each candidate as its
+// rule looks: in a message everywhere.
+func (sc *scorer) readWords() {
+	x, text := sc.set.lexicon, sc.v.text
+	if len(text) < longText {
+		x.read(text, 0, len(text), sc.said)
+		return
+	}
+	for _, c := range slices.SortedFunc(slices.Values(sc.found), func(a, b candidate) int { return cmp.Compare(a.start, b.start) }) {
+		x.read(text, max(0, c.start-farthest), min(len(text), c.end+farthest), sc.said)
+	}
 }
 
 // messageReach is how far signals count in a text longer than messages are.
@@ -325,11 +349,8 @@ func (sc *scorer) earlier(r *compiled, c candidate) signal {
 	if r.Context.Reach != rules.Sender {
 		return signal{}
 	}
-	for i := len(sc.before) - 1; i >= 0; i-- {
-		v := normalise(sc.before[i])
-		if w, _, ok := r.words.nearest(v.text, 0, len(v.text), len(v.text), len(v.text)); ok {
-			return signal{wordBefore, w}
-		}
+	if w, ok := sc.saidBefore(r.words); ok {
+		return signal{wordBefore, w}
 	}
 	lo, hi := sc.sentence(c)
 	if _, _, ok := sc.nearest(sc.set.referring, lo, hi, lo, lo); !ok || len(r.Context.Findings) == 0 {
@@ -341,6 +362,21 @@ func (sc *scorer) earlier(r *compiled, c candidate) signal {
 		}
 	}
 	return signal{}
+}
+
+// saidBefore gives the last of the words of a set in the sender's messages
+// before, which are read once for a message.
+func (sc *scorer) saidBefore(s *wordSet) (string, bool) {
+	if len(sc.before) == 0 || s.size == 0 {
+		return "", false
+	}
+	if sc.old.done == 0 {
+		const apart = "\n\n\n\n" // no phrase goes on over it
+		text := normalise(strings.Join(sc.before, apart)).text
+		sc.set.lexicon.read(text, 0, len(text), sc.old)
+	}
+	w, _, ok := nearest(sc.old.at[s.number], 0, sc.old.done, sc.old.done, sc.old.done)
+	return w, ok
 }
 
 // foundBefore gives the rules that found something in the sender's messages
@@ -355,7 +391,7 @@ func (sc *scorer) foundBefore() []int {
 		w := sc.set.scratch.Get().(*scratch)
 		w.found = w.found[:0]
 		if sc.set.candidates(context.Background(), &sc.set.loud, &v, w) == nil {
-			inner := scorer{set: sc.set, v: &v}
+			inner := sc.set.scorer(&v, nil, w)
 			for _, k := range inner.scoreAll(w.found) {
 				if k.confidence >= signalAt {
 					sc.beforeFound = append(sc.beforeFound, k.rule)

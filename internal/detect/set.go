@@ -53,10 +53,12 @@ const unionStates = 1 << 15
 
 // scratch is what one scan needs and the next can use again.
 type scratch struct {
-	hits  []hit
-	next  []int32 // per pattern, the first place where a match may still begin
-	found []candidate
-	view  view
+	hits   []hit
+	next   []int32 // per pattern, the first place where a match may still begin
+	found  []candidate
+	said   said // in the text
+	before said // in the messages before
+	view   view
 
 	builder viewBuilder
 	spent   effort
@@ -119,7 +121,10 @@ func build(list []rules.Rule) (*Set, error) {
 	}
 	s.referring = s.lexicon.set([]string{"she", "she's", "shes", "he", "he's", "hes", "her", "his", "him", "they", "they're", "them", "their", "patient", "resident", "the lady", "the gentleman", "mae hi", "mae o", "mae e", "ganddi", "ganddo"})
 	room := max(len(s.loud.patterns), len(s.quiet.patterns))
-	s.scratch.New = func() any { return &scratch{next: make([]int32, room)} }
+	sets := len(s.lexicon.sets)
+	s.scratch.New = func() any {
+		return &scratch{next: make([]int32, room), said: newSaid(sets), before: newSaid(sets)}
+	}
 	return s, nil
 }
 
@@ -233,7 +238,7 @@ func (s *Set) read(ctx context.Context, v *view, w *scratch, c Context) ([]findi
 	}
 	// Which of two equals comes first must not hang on where the automaton met them.
 	slices.SortStableFunc(w.found, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.start, b.start)) })
-	sc := scorer{set: s, v: v, before: c.Before}
+	sc := s.scorer(v, c.Before, w)
 	return sc.weigh(w.found), nil
 }
 

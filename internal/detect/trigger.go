@@ -29,34 +29,125 @@ func trigger(re *syntax.Regexp) (part *syntax.Regexp, least, most int) {
 type stretch struct {
 	re      *syntax.Regexp
 	cost    float64
-	from    int // the least length from where the whole begins to where the part ends
-	upTo    int // the greatest, or -1
-	atLeast int // the least length of the part
+	found   float64 // how often it is found at one byte of ordinary text
+	open    bool    // what may follow it in a match has no bound
+	from    int     // the least length from where the whole begins to where the part ends
+	upTo    int     // the greatest, or -1
+	atLeast int     // the least length of the part
 }
 
-// reckoner remembers what it reckoned of each expression, where a letter or
-// digit stands before and where none does.
+// reckoner remembers what it reckoned of each expression after each kind of
+// character.
 type reckoner map[reckoned]expectation
 
 type reckoned struct {
-	re   *syntax.Regexp
-	word bool
+	re    *syntax.Regexp
+	after after
 }
 
-func stretchOf(re *syntax.Regexp, e expectation, before, length, upTo int) stretch {
-	return stretch{re, waits*e.waiting + falseHit*e.matches, before + length, upTo, length}
+// after is what kind of character stands before: what comes next hangs on it.
+type after uint8
+
+const (
+	afterOther after = iota
+	afterLetter
+	afterDigit
+)
+
+func afterOf(c byte) after {
+	switch {
+	case c >= '0' && c <= '9':
+		return afterDigit
+	case isWordByte(c):
+		return afterLetter
+	}
+	return afterOther
+}
+
+// stretchOf is a stretch that has so many bytes before it.
+func stretchOf(re *syntax.Regexp, e expectation, least, most int) stretch {
+	re = trimmed(re)
+	length := minLen(re)
+	return stretch{re, waits*e.waiting + falseHit*e.matches, e.matches, false, least + length, plus(most, maxLen(re)), length}
+}
+
+// before says that others follow the stretch: where they have no bound, each
+// time that it is found costs the reading of what they may be.
+func (s stretch) before(others []*syntax.Regexp) stretch {
+	if !s.open && slices.ContainsFunc(others, func(o *syntax.Regexp) bool { return maxLen(o) < 0 }) {
+		s.open = true
+		s.cost += openHit * s.found
+	}
+	return s
+}
+
+// bounding is re with a boundary after it. A choice takes it into each
+// alternative, and what ends in any number of something does without: a
+// boundary comes there sooner or later.
+func bounding(re, boundary *syntax.Regexp) []*syntax.Regexp {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus:
+		return []*syntax.Regexp{re}
+	case syntax.OpCapture:
+		return bounding(re.Sub[0], boundary)
+	case syntax.OpConcat:
+		if n := len(re.Sub); n > 0 {
+			return append(slices.Clone(re.Sub[:n-1]), bounding(re.Sub[n-1], boundary)...)
+		}
+	case syntax.OpAlternate:
+		either := &syntax.Regexp{Op: syntax.OpAlternate, Flags: re.Flags}
+		for _, sub := range re.Sub {
+			either.Sub = append(either.Sub, concat(sub, bounding(sub, boundary)...))
+		}
+		return []*syntax.Regexp{either}
+	}
+	return []*syntax.Regexp{re, boundary}
+}
+
+// trimmed leaves out what a match of re may have at its end and need not: where
+// re is found, it is found without.
+func trimmed(re *syntax.Regexp) *syntax.Regexp {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpQuest:
+		return &syntax.Regexp{Op: syntax.OpEmptyMatch, Flags: re.Flags}
+	case syntax.OpPlus, syntax.OpCapture:
+		return trimmed(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min != re.Max {
+			return &syntax.Regexp{Op: syntax.OpRepeat, Sub: re.Sub, Min: re.Min, Max: re.Min, Flags: re.Flags}
+		}
+	case syntax.OpAlternate:
+		out := &syntax.Regexp{Op: syntax.OpAlternate, Flags: re.Flags}
+		for _, sub := range re.Sub {
+			out.Sub = append(out.Sub, trimmed(sub))
+		}
+		return out
+	case syntax.OpConcat:
+		subs := re.Sub
+		if n := len(subs); n > 1 && subs[n-1].Op == syntax.OpWordBoundary {
+			subs = append(slices.Clone(subs[:n-2]), bounding(subs[n-2], subs[n-1])...)
+		}
+		for n := len(subs); n > 0; n-- {
+			if last := trimmed(subs[n-1]); last.Op != syntax.OpEmptyMatch {
+				return concat(re, slices.Concat(subs[:n-1], []*syntax.Regexp{last})...)
+			}
+		}
+		return &syntax.Regexp{Op: syntax.OpEmptyMatch, Flags: re.Flags}
+	}
+	return re
 }
 
 // What a part costs, in bytes that could be read instead: for each byte at
 // which an open end of it is waited for, and for each time that it is found.
 const (
-	waits    = 2
-	falseHit = 200
+	waits    = 1
+	falseHit = 4000
+	openHit  = 2 * falseHit // more, where the match may go on and on
 )
 
 // part finds the cheapest part of re of which every match of re holds one.
 func (k reckoner) part(re *syntax.Regexp) stretch {
-	best := stretchOf(re, k.expect(re, false), 0, minLen(re), maxLen(re))
+	best := stretchOf(re, k.expect(trimmed(re), afterOther), 0, 0)
 	try := func(s stretch) {
 		if s.atLeast > 0 && (s.cost < best.cost || best.atLeast == 0) {
 			best = s
@@ -76,15 +167,15 @@ func (k reckoner) part(re *syntax.Regexp) stretch {
 		for i := range re.Sub {
 			inner := k.part(bounded(re, i))
 			inner.from, inner.upTo = before+inner.from, plus(upTo, inner.upTo)
-			try(inner)
-			e, length, end, subs := expectation{matches: 1}, 0, upTo, re.Sub[i:]
-			if i > 0 && allEdges(re.Sub[i-1], false, isSeparator) && allEdges(re.Sub[i], true, isWordChar) {
+			try(inner.before(re.Sub[i+1:]))
+			e, subs := expectation{matches: 1}, re.Sub[i:]
+			if endApart(re.Sub[:i]) && allEdges(re.Sub[i], true, isWordChar) {
 				subs = slices.Concat([]*syntax.Regexp{wordBoundary}, subs)
 			}
 			for j := range subs {
-				e = e.then(k.expect(subs[j], e.word))
-				length, end = length+minLen(subs[j]), plus(end, maxLen(subs[j]))
-				try(stretchOf(concat(re, subs[:j+1]...), e, before, length, end))
+				shortest := e.then(k.expect(trimmed(subs[j]), e.after))
+				e = e.then(k.expect(subs[j], e.after))
+				try(stretchOf(concat(re, subs[:j+1]...), shortest, before, upTo).before(re.Sub[len(re.Sub)-len(subs)+j+1:]))
 			}
 			before, upTo = before+minLen(re.Sub[i]), plus(upTo, maxLen(re.Sub[i]))
 		}
@@ -98,6 +189,30 @@ var wordBoundary = &syntax.Regexp{Op: syntax.OpWordBoundary}
 
 func isWordChar(r rune) bool  { return r < 128 && kindOf(byte(r)) == prevWord }
 func isSeparator(r rune) bool { return r < 128 && kindOf(byte(r)) != prevWord }
+
+// endApart says whether things in a row end in a separator, at the beginning
+// of a line, or at a boundary of a word, whatever they match.
+func endApart(subs []*syntax.Regexp) bool {
+	if len(subs) == 0 {
+		return false
+	}
+	others, last := subs[:len(subs)-1], subs[len(subs)-1]
+	switch last.Op {
+	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary:
+		return true
+	case syntax.OpEmptyMatch:
+		return endApart(others)
+	case syntax.OpQuest, syntax.OpStar:
+		return allEdges(last.Sub[0], false, isSeparator) && endApart(others)
+	case syntax.OpRepeat:
+		return allEdges(last.Sub[0], false, isSeparator) && (last.Min > 0 || endApart(others))
+	case syntax.OpCapture, syntax.OpConcat:
+		return endApart(slices.Concat(others, last.Sub))
+	case syntax.OpAlternate:
+		return !slices.ContainsFunc(last.Sub, func(s *syntax.Regexp) bool { return !endApart(append(slices.Clone(others), s)) })
+	}
+	return allEdges(last, false, isSeparator)
+}
 
 // allEdges says whether every match of re has at least one character, and all
 // that it can begin with (or end with) are of a kind.
@@ -146,7 +261,7 @@ func bounded(re *syntax.Regexp, i int) *syntax.Regexp {
 	if sub.Op != syntax.OpAlternate {
 		return sub
 	}
-	first := i > 0 && re.Sub[i-1].Op == syntax.OpWordBoundary
+	apart := endApart(re.Sub[:i])
 	last := i+1 < len(re.Sub) && re.Sub[i+1].Op == syntax.OpWordBoundary
 	either := &syntax.Regexp{Op: syntax.OpAlternate, Flags: sub.Flags}
 	for _, s := range sub.Sub {
@@ -154,8 +269,8 @@ func bounded(re *syntax.Regexp, i int) *syntax.Regexp {
 		if s.Op == syntax.OpConcat {
 			subs = s.Sub
 		}
-		if first {
-			subs = slices.Concat(re.Sub[i-1:i], subs)
+		if apart && (re.Sub[i-1].Op == syntax.OpWordBoundary || allEdges(s, true, isWordChar)) {
+			subs = slices.Concat([]*syntax.Regexp{wordBoundary}, subs)
 		}
 		if last {
 			subs = slices.Concat(subs, re.Sub[i+1:i+2])
@@ -172,7 +287,7 @@ func (k reckoner) partOfEach(re *syntax.Regexp) stretch {
 	for _, sub := range re.Sub {
 		p := k.part(sub)
 		either.Sub = append(either.Sub, p.re)
-		out.cost += p.cost
+		out.cost, out.found, out.open = out.cost+p.cost, out.found+p.found, out.open || p.open
 		out.from, out.atLeast = min(out.from, p.from), min(out.atLeast, p.atLeast)
 		if out.upTo >= 0 && (p.upTo < 0 || p.upTo > out.upTo) {
 			out.upTo = p.upTo
@@ -195,77 +310,77 @@ func plus(a, b int) int {
 type expectation struct {
 	matches float64 // how many matches begin there
 	waiting float64 // at how many bytes it is inside something repeated
-	word    bool    // it ends in a letter or digit
+	after   after   // what kind of character it ends in
 }
 
-// expect reckons what re does where a letter or digit stands before, or where
-// none does. It knows no words, only how common each character is.
-func (k reckoner) expect(re *syntax.Regexp, word bool) expectation {
-	e, known := k[reckoned{re, word}]
+// expect reckons what re does after a kind of character. It knows no words,
+// only how common each character is.
+func (k reckoner) expect(re *syntax.Regexp, last after) expectation {
+	e, known := k[reckoned{re, last}]
 	if !known {
-		e = k.reckon(re, word)
-		k[reckoned{re, word}] = e
+		e = k.reckon(re, last)
+		k[reckoned{re, last}] = e
 	}
 	return e
 }
 
-func (k reckoner) reckon(re *syntax.Regexp, word bool) expectation {
+func (k reckoner) reckon(re *syntax.Regexp, last after) expectation {
 	switch re.Op {
 	case syntax.OpLiteral:
-		e := expectation{matches: 1, word: word}
+		e := expectation{matches: 1, after: last}
 		for _, r := range re.Rune {
-			e = e.then(one([]rune{r, r}, e.word, re.Flags&syntax.FoldCase != 0))
+			e = e.then(one([]rune{r, r}, e.after, re.Flags&syntax.FoldCase != 0))
 		}
 		return e
 	case syntax.OpCharClass:
-		return one(re.Rune, word, false)
+		return one(re.Rune, last, false)
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		return expectation{matches: 1, word: true}
+		return expectation{matches: 1, after: afterLetter}
 	case syntax.OpWordBoundary:
-		return expectation{matches: 0.35, word: word}
+		return expectation{matches: 0.35, after: last}
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
-		return expectation{matches: 0.02, word: word}
+		return expectation{matches: 0.02, after: last}
 	case syntax.OpQuest:
-		return k.times(re.Sub[0], 0, 1, word)
+		return k.times(re.Sub[0], 0, 1, last)
 	case syntax.OpStar:
-		return k.times(re.Sub[0], 0, -1, word)
+		return k.times(re.Sub[0], 0, -1, last)
 	case syntax.OpPlus:
-		return k.times(re.Sub[0], 1, -1, word)
+		return k.times(re.Sub[0], 1, -1, last)
 	case syntax.OpRepeat:
-		return k.times(re.Sub[0], re.Min, re.Max, word)
+		return k.times(re.Sub[0], re.Min, re.Max, last)
 	case syntax.OpCapture:
-		return k.expect(re.Sub[0], word)
+		return k.expect(re.Sub[0], last)
 	case syntax.OpConcat:
-		e := expectation{matches: 1, word: word}
+		e := expectation{matches: 1, after: last}
 		for _, sub := range re.Sub {
-			e = e.then(k.expect(sub, e.word))
+			e = e.then(k.expect(sub, e.after))
 		}
 		return e
 	case syntax.OpAlternate:
 		var e expectation
 		for _, sub := range re.Sub {
-			s := k.expect(sub, word)
+			s := k.expect(sub, last)
 			e.matches += s.matches
 			e.waiting += s.waiting
-			e.word = s.word
+			e.after = s.after
 		}
 		return e
 	}
-	return expectation{matches: 1, word: word}
+	return expectation{matches: 1, after: last}
 }
 
 // then expects one thing after another.
 func (e expectation) then(next expectation) expectation {
-	return expectation{e.matches * next.matches, e.waiting + e.matches*next.waiting, next.word}
+	return expectation{e.matches * next.matches, e.waiting + e.matches*next.waiting, next.after}
 }
 
 // times expects a thing again and again; a most of -1 is no bound.
-func (k reckoner) times(re *syntax.Regexp, least, most int, word bool) expectation {
+func (k reckoner) times(re *syntax.Regexp, least, most int, last after) expectation {
 	const few, long = 3, 64 // long is as good as no bound
 	if most < 0 || most > long {
 		most = max(long, least)
 	}
-	out := expectation{word: word}
+	out := expectation{after: last}
 	reached := 1.0
 	for n := 0; ; n++ {
 		if n >= least {
@@ -274,9 +389,9 @@ func (k reckoner) times(re *syntax.Regexp, least, most int, word bool) expectati
 		if n == most {
 			return out
 		}
-		e := k.expect(re, out.word)
+		e := k.expect(re, out.after)
 		out.waiting += reached * e.waiting
-		out.word = e.word
+		out.after = e.after
 		reached *= min(e.matches, 0.98)
 		if most > few {
 			out.waiting += reached
@@ -285,16 +400,13 @@ func (k reckoner) times(re *syntax.Regexp, least, most int, word bool) expectati
 }
 
 // one expects one character of some ranges.
-func one(ranges []rune, word, fold bool) expectation {
+func one(ranges []rune, last after, fold bool) expectation {
 	var e expectation
+	most := 0.0
 	add := func(r rune) {
-		if isWordByte(byte(r)) {
-			e.word = true
-		}
-		if word && isWordByte(byte(r)) {
-			e.matches += sharesInWords[r]
-		} else {
-			e.matches += shares[r]
+		share := shares[last][r]
+		if e.matches += share; share > most {
+			most, e.after = share, afterOf(byte(r))
 		}
 	}
 	for i := 0; i+1 < len(ranges); i += 2 {
@@ -310,7 +422,7 @@ func one(ranges []rune, word, fold bool) expectation {
 		}
 	}
 	e.matches = min(e.matches, 1)
-	if !e.word {
+	if e.after == afterOther {
 		e.waiting = acrossWords * e.matches
 	}
 	return e
@@ -320,31 +432,34 @@ func one(ranges []rune, word, fold bool) expectation {
 // the next: it doubles the states of all that may begin there.
 const acrossWords = 1
 
-// shares says how much of an ordinary text is each character; sharesInWords
-// the same after a letter or digit, since words are not made at random.
-var (
-	shares        = shareTable(1)
-	sharesInWords = shareTable(0.6)
-)
-
-func shareTable(power float64) (table [128]float64) {
-	for c := range table {
-		table[c] = 0.002
+// shares says how much of an ordinary text is each character, after each kind
+// of character: words are not made at random, and digits stand together.
+var shares = func() (tables [3][128]float64) {
+	for c := range tables[0] {
+		tables[afterOther][c] = 0.002
 	}
-	table[' '], table['.'], table[','] = 0.17, 0.01, 0.01
+	t := &tables[afterOther]
+	t[' '], t['.'], t[','] = 0.17, 0.01, 0.01
 	for c := '0'; c <= '9'; c++ {
-		table[c] = 0.004
+		t[c] = 0.004
 	}
 	// By how common they are in English, in parts of ten thousand.
 	for i, n := range [...]float64{900, 700, 650, 600, 550, 550, 500, 500, 450, 330, 300, 230, 200, 200, 180, 170, 170, 160, 160, 120, 80, 70, 15, 10, 10, 10} {
 		small := "etaonisrhldumcwgyfpbvkxjqz"[i]
-		table[small], table[small-'a'+'A'] = n/1e4, n/2e5
+		t[small], t[small-'a'+'A'] = n/1e4, n/2e5
 	}
-	for c := range table {
-		table[c] = math.Pow(table[c], power)
+	for c := range t {
+		tables[afterLetter][c] = math.Pow(t[c], 0.6)
+		tables[afterDigit][c] = tables[afterLetter][c]
+		switch afterOf(byte(c)) {
+		case afterDigit:
+			tables[afterLetter][c], tables[afterDigit][c] = 0.001, 0.05
+		case afterLetter:
+			tables[afterDigit][c] = t[c] / 4
+		}
 	}
-	return table
-}
+	return tables
+}()
 
 // widen makes of re one that matches more, which locating puts right, and
 // needs far fewer states: counted repeats with room become open ones.

@@ -1,18 +1,16 @@
 package detect
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"strings"
 )
 
-// wordSet finds words and phrases in a text, whatever their case. A word
-// ending in * stands for all words that begin so.
+// wordSet is words and phrases that are looked for in a text, whatever their
+// case. A word ending in * stands for all words that begin so.
 type wordSet struct {
-	first map[string][]phrase // by the first word, whole
-	stems map[string][]phrase // by the first letters, for words ending in *
-	size  int
+	number int // among the sets of a lexicon
+	size   int
 }
 
 type phrase struct {
@@ -20,44 +18,10 @@ type phrase struct {
 	shown string
 }
 
-func newWordSet(words []string) *wordSet {
-	s := &wordSet{first: map[string][]phrase{}, stems: map[string][]phrase{}, size: len(words)}
-	for _, w := range words {
-		p := phrase{words: strings.FieldsFunc(strings.ToLower(w), func(r rune) bool { return r == ' ' || r == '-' || r == '.' || r == '/' }), shown: w}
-		if len(p.words) == 0 {
-			continue
-		}
-		head := p.words[0]
-		if stem, ok := strings.CutSuffix(head, "*"); ok {
-			key := stem[:min(len(stem), stemKey)]
-			s.stems[key] = append(s.stems[key], p)
-			continue
-		}
-		s.first[head] = append(s.first[head], p)
-	}
-	return s
-}
-
-const stemKey = 3
-
 // wordAt is a phrase of a set in a text.
 type wordAt struct {
 	start, end int
 	shown      string
-}
-
-// nearest gives the phrase nearest to [at, until) among those that lie in
-// text[lo:hi] and not within the value, and its distance in bytes.
-func (s *wordSet) nearest(text string, lo, hi, at, until int) (shown string, distance int, ok bool) {
-	if s.size == 0 {
-		return "", 0, false
-	}
-	s.each(text, lo, hi, func(w wordAt) {
-		if d := w.distance(at, until); d >= 0 && (!ok || d < distance) {
-			shown, distance, ok = w.shown, d, true
-		}
-	})
-	return shown, distance, ok
 }
 
 // distance is how far a phrase is from [at, until), or -1 where they overlap.
@@ -71,9 +35,13 @@ func (w wordAt) distance(at, until int) int {
 	return -1
 }
 
-// nearestOf is nearest among phrases found before. It looks at a few to either
-// side of the value: they are in order.
-func nearestOf(places []wordAt, lo, hi, at, until int) (shown string, distance int, ok bool) {
+// nearest gives the phrase nearest to [at, until) among those that lie in
+// [lo, hi) and not within the value, and its distance in bytes. It looks at a
+// few to either side of the value: they are in order.
+func nearest(places []wordAt, lo, hi, at, until int) (shown string, distance int, ok bool) {
+	if len(places) == 0 {
+		return "", 0, false
+	}
 	i, _ := slices.BinarySearchFunc(places, at, func(w wordAt, at int) int { return cmp.Compare(w.start, at) })
 	try := func(w wordAt) {
 		if w.start < lo || w.end > hi {
@@ -93,22 +61,41 @@ func nearestOf(places []wordAt, lo, hi, at, until int) (shown string, distance i
 	return shown, distance, ok
 }
 
-// lexicon is all the word sets of a Set in one, so that a long text is read
-// once for all of them.
+// lexicon is all the word sets of a Set in one, so that a text is read once
+// for all of them.
 type lexicon struct {
 	sets  map[string]*wordSet // by their words
-	first map[string][]entry
-	stems map[string][]entry
+	first map[string][]entry  // by the first word of a phrase, whole
+	stems map[string][]entry  // by its first letters, where it ends in *
+	heads filter              // what first may hold
+	roots filter              // what stems may hold
 }
 
 // entry is a phrase of one of the sets.
 type entry struct {
 	phrase
-	of *wordSet
+	set int
+}
+
+// filter knows of most words that are not in a map, by a hash: most words of
+// a text are in none.
+type filter [1 << 10]uint64
+
+func (f *filter) add(hash uint32)      { f[hash>>6&(1<<10-1)] |= 1 << (hash & 63) }
+func (f *filter) has(hash uint32) bool { return f[hash>>6&(1<<10-1)]>>(hash&63)&1 == 1 }
+
+// hashed takes one more byte into a hash.
+func hashed(hash uint32, c byte) uint32 { return (hash ^ uint32(c)) * 0x01000193 }
+
+func hashOf(s string) (hash uint32) {
+	for i := range len(s) {
+		hash = hashed(hash, s[i])
+	}
+	return hash
 }
 
 func newLexicon() *lexicon {
-	return &lexicon{map[string]*wordSet{}, map[string][]entry{}, map[string][]entry{}}
+	return &lexicon{sets: map[string]*wordSet{}, first: map[string][]entry{}, stems: map[string][]entry{}}
 }
 
 // set gives the set of some words.
@@ -117,109 +104,104 @@ func (x *lexicon) set(words []string) *wordSet {
 	if s, ok := x.sets[key]; ok {
 		return s
 	}
-	s := newWordSet(words)
+	s := &wordSet{number: len(x.sets), size: len(words)}
 	x.sets[key] = s
-	enter := func(to map[string][]entry, from map[string][]phrase) {
-		for word, phrases := range from {
-			for _, p := range phrases {
-				to[word] = append(to[word], entry{p, s})
-			}
+	for _, w := range words {
+		p := phrase{words: strings.FieldsFunc(strings.ToLower(w), func(r rune) bool { return r == ' ' || r == '-' || r == '.' || r == '/' }), shown: w}
+		if len(p.words) == 0 {
+			continue
 		}
+		head := p.words[0]
+		if stem, ok := strings.CutSuffix(head, "*"); ok {
+			root := stem[:min(len(stem), stemKey)]
+			x.stems[root] = append(x.stems[root], entry{p, s.number})
+			x.roots.add(hashOf(root))
+			continue
+		}
+		x.first[head] = append(x.first[head], entry{p, s.number})
+		x.heads.add(hashOf(head))
 	}
-	enter(x.first, s.first)
-	enter(x.stems, s.stems)
 	return s
 }
 
-// around gives every phrase of every set within reach of some candidates, in
-// order.
-func (x *lexicon) around(text string, found []candidate) map[*wordSet][]wordAt {
-	out := map[*wordSet][]wordAt{}
-	done := 0
-	for _, c := range slices.SortedFunc(slices.Values(found), func(a, b candidate) int { return cmp.Compare(a.start, b.start) }) {
-		lo, hi := max(done, c.start-farthest), min(len(text), c.end+farthest)
-		for lo > done && isWordByte(text[lo-1]) {
-			lo--
-		}
-		if lo < hi {
-			done = x.each(text, lo, hi, out)
-		}
+const stemKey = 3
+
+// said is where the phrases of every set are in a text, as far as it was read.
+type said struct {
+	at   [][]wordAt // by the number of the set, in order
+	sets []int      // those that have any
+	done int        // up to where the text was read
+}
+
+func newSaid(sets int) said { return said{at: make([][]wordAt, sets)} }
+
+func (s *said) clear() {
+	for _, n := range s.sets {
+		s.at[n] = s.at[n][:0]
 	}
-	return out
+	s.sets, s.done = s.sets[:0], 0
+}
+
+func (s *said) add(set int, w wordAt) {
+	if len(s.at[set]) == 0 {
+		s.sets = append(s.sets, set)
+	}
+	s.at[set] = append(s.at[set], w)
 }
 
 // farthest is how far a signal can be from a value, sentences included.
 const farthest = messageReach + sentenceReach
 
-// each adds to out every phrase that begins in text[lo:hi], and gives the place
-// up to which it read.
-func (x *lexicon) each(text string, lo, hi int, out map[*wordSet][]wordAt) int {
+// read adds to out every phrase that begins in text[lo:hi] and was not read
+// before.
+func (x *lexicon) read(text string, lo, hi int, out *said) {
 	var low [48]byte
-	i := lo
+	for lo > out.done && isWordByte(text[lo-1]) {
+		lo--
+	}
+	i := max(lo, out.done)
 	for i < hi {
 		if !isWordByte(text[i]) {
 			i++
 			continue
 		}
+		var whole, root uint32
 		j := i
-		for j < len(text) && isWordByte(text[j]) {
-			j++
+		for ; j < len(text) && isWordByte(text[j]); j++ {
+			c := lowered[text[j]]
+			if j-i < len(low) {
+				low[j-i] = c
+			}
+			if whole = hashed(whole, c); j-i == stemKey-1 {
+				root = whole
+			}
 		}
-		if j-i <= len(low) {
-			w := lower(low[:0], text[i:j])
-			try := func(entries []entry) {
-				for k := range entries {
-					e := &entries[k]
-					if end := e.matchAt(text, i, len(text)); end >= 0 {
-						out[e.of] = append(out[e.of], wordAt{i, end, e.shown})
-					}
-				}
-			}
-			try(x.first[string(w)])
-			if len(w) >= stemKey {
-				try(x.stems[string(w[:stemKey])])
-			}
+		if n := j - i; n <= len(low) {
+			x.phrases(text, i, low[:n], whole, root, out)
 		}
 		i = j
 	}
-	return i
+	out.done = max(out.done, i)
 }
 
-// each calls f for every phrase of the set that lies in text[lo:hi].
-func (s *wordSet) each(text string, lo, hi int, f func(wordAt)) {
-	var low [48]byte
-	for i := lo; i < hi; {
-		if !isWordByte(text[i]) {
-			i++
-			continue
-		}
-		j := i
-		for j < hi && isWordByte(text[j]) {
-			j++
-		}
-		if j-i <= len(low) {
-			w := lower(low[:0], text[i:j])
-			for _, p := range s.first[string(w)] {
-				if end := p.matchAt(text, i, hi); end >= 0 {
-					f(wordAt{i, end, p.shown})
-				}
-			}
-			if owner, ok := bytes.CutSuffix(w, []byte("'s")); ok {
-				for _, p := range s.first[string(owner)] {
-					if end := p.matchAt(text, i, hi); end >= 0 {
-						f(wordAt{i, end, p.shown})
-					}
-				}
-			}
-			if len(w) >= stemKey {
-				for _, p := range s.stems[string(w[:stemKey])] {
-					if end := p.matchAt(text, i, hi); end >= 0 {
-						f(wordAt{i, end, p.shown})
-					}
-				}
+// phrases adds to out the phrases that begin with the word w at text[i].
+func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out *said) {
+	try := func(entries []entry) {
+		for k := range entries {
+			e := &entries[k]
+			if end := e.matchAt(text, i, len(text)); end >= 0 {
+				out.add(e.set, wordAt{i, end, e.shown})
 			}
 		}
-		i = j
+	}
+	if x.heads.has(whole) {
+		try(x.first[string(w)])
+	}
+	if n := len(w) - 2; n > 0 && w[n] == '\'' && w[n+1] == 's' {
+		try(x.first[string(w[:n])])
+	}
+	if len(w) >= stemKey && x.roots.has(root) {
+		try(x.stems[string(w[:stemKey])])
 	}
 }
 
@@ -248,20 +230,20 @@ func (p phrase) matchAt(text string, i, hi int) int {
 	return i
 }
 
-func isWordByte(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '\'' || c == '&'
-}
+func isWordByte(c byte) bool { return lowered[c] != 0 }
 
-func lower(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+// lowered holds the bytes that words are made of, in lower case.
+var lowered = func() (table [256]byte) {
+	for c := range table {
+		switch c := byte(c); {
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '\'' || c == '&':
+			table[c] = c
+		case c >= 'A' && c <= 'Z':
+			table[c] = c + 'a' - 'A'
 		}
-		dst = append(dst, c)
 	}
-	return dst
-}
+	return table
+}()
 
 // sentenceReach is how far a sentence may go on to either side: a bound, so
 // that a text without full stops costs no more than another.
