@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	"bots":                   {"internal/chat"},
 	"bots/botstest":          {"bots", "internal/chat"},
 	"bots/practice":          {"bots", "internal/chat", "rules"},
+	"bots/slack":             {"bots", "internal/chat"},
+	"bots/slack/lab":         {},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
 	"config":                 {"internal/access", "internal/chat", "internal/retention"},
@@ -61,6 +63,7 @@ var allowed = map[string][]string{
 	"internal/cli":  {"config", "rules", "internal/..."},
 	"internal/app":  {"bots/...", "bots", "config", "rules", "internal/..."},
 	"cmd/chaperone": {"internal/cli"},
+	"cmd/chatlab":   {"bots/slack/lab", "bots/discord/lab", "bots/whatsapp/lab"},
 }
 
 // file is one parsed Go file that is not a test.
