@@ -28,6 +28,8 @@ var allowed = map[string][]string{
 	"bots/botstest":          {"bots", "internal/chat"},
 	"bots/practice":          {"bots", "internal/chat", "rules"},
 	"bots/slack":             {"bots", "internal/chat"},
+	"bots/whatsapp":          {"bots", "internal/chat"},
+	"bots/whatsapp/lab":      {},
 	"bots/slack/lab":         {},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
