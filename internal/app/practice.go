@@ -100,6 +100,14 @@ func deedText(k engine.Kind, o engine.Outcome) string {
 		}
 		return "Could not carry something out: " + string(o)
 	}
+	switch k {
+	case engine.Line:
+		return "Said that somebody could not be reached"
+	case engine.Inform:
+		return "Told somebody that something is open"
+	case engine.Reports:
+		return "Reported exceptional circumstances"
+	}
 	switch bots.Kind(k) {
 	case bots.Post:
 		return "Posted the notice"

@@ -131,6 +131,10 @@ func (e *Engine) act(ctx context.Context, a Action) {
 		err = e.file(ctx, a)
 	case Transfer:
 		err = e.transfer(ctx, a)
+	case Inform:
+		err = e.tellOf(ctx, a)
+	case Reports:
+		err = e.report(ctx, a)
 	default:
 		err = e.effect(ctx, &a)
 	}
@@ -232,8 +236,11 @@ func (e *Engine) call(ctx context.Context, a *Action, bot bots.Bot, ef bots.Effe
 	}
 	err := e.o.Store.Start(ctx, e.o.Now(), a)
 	var held *hold.Held
+	var off *PutOff
 	if errors.As(err, &held) {
 		return e.finish(context.WithoutCancel(ctx), *a, Held, "")
+	} else if errors.As(err, &off) {
+		return e.conclude(ctx, Finished{Action: *a, Outcome: NotNeeded, PutOff: off.Wait})
 	} else if errors.Is(err, ErrOtherwise) {
 		return e.finish(context.WithoutCancel(ctx), *a, NotNeeded, "")
 	} else if err != nil {
@@ -278,6 +285,8 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 	switch ef.Kind {
 	case bots.Post:
 		ef.Text = e.o.Notice
+	case bots.Kind(Line):
+		ef.Kind, ef.Text = bots.Post, e.o.Viewer.Post("closed")
 	case bots.Kind(Restore):
 		text, err := e.restored(ctx, *a)
 		if err != nil {
@@ -296,8 +305,19 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 		if ef.Kind == bots.Revise && sh.Shown >= sh.Version {
 			return ef, false, nil // a reminder came first
 		}
+		if ef.Kind == bots.Whisper && sh.Shown > 0 && !a.Started {
+			return ef, false, nil // it was shown in another way
+		}
+		if ef.Kind == bots.Whisper && sh.Telling != nil {
+			if err := e.current(ctx, &sh); err != nil || !sh.Waiting() {
+				return ef, false, err
+			}
+		}
+		if ef.Kind == bots.Whisper && sh.Counts() {
+			a.Ask = &Ask{Pace: e.o.Pace, Incident: e.o.Setting(a.Chat).Incident, Urgent: sh.Urgent()}
+		}
 		a.Version = sh.Version
-		sh.Held = e.covered(ctx, e.o.Store.Holds(ctx), a.Chat, a.Member, e.o.Now())
+		sh.Held = e.covered(ctx, e.o.Store.Holds(ctx), a.Chat, sh.Author(), e.o.Now())
 		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
 		if a.View, err = digest(ef.Prompt); err != nil {
 			return ef, false, err
@@ -367,7 +387,7 @@ func (e *Engine) conclude(ctx context.Context, f Finished) error {
 	if a.Kind == Kind(bots.Post) && f.Outcome == Done {
 		e.opened(r)
 	}
-	if ofRun(a.Key) {
+	if ofRun(a.Key) || !f.PutOff.Until.IsZero() {
 		nudge(e.tick)
 	}
 	if ofLeaver(a.Key) || f.Prompt != nil && f.Prompt.Leaving() {
@@ -390,9 +410,14 @@ func (e *Engine) follow(f *Finished, sh *Shown) {
 		if bots.Kind(a.Kind) != bots.Remind {
 			sh.Busy = false
 		}
+		if !f.PutOff.Until.IsZero() {
+			sh.PutOff(f.PutOff)
+		}
 		if f.Outcome != Done && f.Outcome != NotNeeded {
+			e.unreachable(f, sh)
 			break // the member cannot be shown anything: no use in trying the next version
 		}
+		sh.Shut = sh.Shut && f.Outcome != Done
 		if next, ok := showing(sh, f.Now); ok {
 			f.Next = append(f.Next, next)
 		}

@@ -3,13 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	"chaperone/bots"
 	"chaperone/internal/clock"
-	"chaperone/internal/prompt"
 	"chaperone/internal/retention"
 )
 
@@ -106,17 +102,7 @@ func (e *Engine) climb(ctx context.Context, sh Shown) error {
 	}
 	now := e.o.Now()
 	s := Settlement{Chat: sh.Chat, Now: now}
-	if sh.Shown == 0 && sh.Busy {
-		sh.Begin(now) // it is still on its way to the member
-	}
-	if slices.Contains(sh.Overdue(now), prompt.Member) && sh.Shown > 0 {
-		s.Actions = append(s.Actions, Action{
-			Key: fmt.Sprintf("%s/%s/%d", bots.Remind, sh.ID, sh.Version), Kind: Kind(bots.Remind), Chat: sh.Chat,
-			Member: sh.Member, Message: sh.Items[0].Message, Prompt: sh.ID, Due: now,
-		})
-	} else if a, ok := showing(&sh, now); ok {
-		s.Actions = append(s.Actions, a)
-	}
+	s.Actions = e.rise(&sh, now)
 	s.Prompts = append(s.Prompts, sh)
 	if err := e.o.Store.Settle(ctx, s); err != nil {
 		return err

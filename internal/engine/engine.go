@@ -102,6 +102,20 @@ type Watch struct {
 	Moving time.Duration
 }
 
+// Colleagues is what the store knows of those who are told because of prompts of
+// others.
+type Colleagues interface {
+	// Told gives what a member was last told of a matter in a chat.
+	Told(ctx context.Context, id chat.ID, member chat.MemberID, what prompt.What) (Shown, bool, error)
+	// Sitting lists who is in a chat.
+	Sitting(ctx context.Context, id chat.ID) ([]Sitter, error)
+	// SeatsOf lists the chats that a member is in.
+	SeatsOf(ctx context.Context, m hold.Member) ([]chat.ID, error)
+	// Claims lists the claims of exceptional circumstances in a chat that one
+	// report is about.
+	Claims(ctx context.Context, id chat.ID, of string) ([]Claim, error)
+}
+
 // Runs is where the runs of retention schedules are kept, one for each date.
 type Runs interface {
 	// LastRun gives the last date for which a schedule has a run; zero: it has
@@ -173,6 +187,7 @@ type Store interface {
 	Inbox
 	Ledger
 	Prompts
+	Colleagues
 	Holds
 	Timepiece
 	Runs
@@ -241,6 +256,7 @@ type Settlement struct {
 	Records  []Accepted
 	Arrivals []Arrival
 	Leavers  []Departure
+	Claims   []Claim
 	Actions  []Action
 	Marked   []Marked      // what its prompts ask about
 	Suppress []Suppression // what is not asked about again
@@ -296,6 +312,9 @@ type Kind string
 // The kinds of action that are not named as their effects of bots are.
 const (
 	File    Kind = "file"    // file an accepted capture
+	Inform  Kind = "inform"  // tell somebody because of a prompt of somebody else
+	Reports Kind = "report"  // report that exceptional circumstances were claimed
+	Line    Kind = "line"    // say to a chat that somebody could not be reached
 	Restore Kind = "restore" // post again what the bot destroyed
 )
 
@@ -320,6 +339,7 @@ type Action struct {
 	Fence  string // the fence that was opened for it
 	Called bool   // the call was made
 	Undo   string // what it is about to destroy, to be sealed for undo
+	Ask    *Ask   // the budget that it counts against; nil: none
 }
 
 // Destroys reports whether an action of the kind takes something away that a
@@ -348,7 +368,8 @@ type Finished struct {
 	Outcome Outcome
 	Made    chat.MessageID
 	Receipt *record.Receipt
-	Prompt  *Shown   // where the end of the action changed its prompt
+	Prompt  *Shown // where the end of the action changed its prompt
+	PutOff  prompt.Wait
 	Next    []Action // further actions that follow
 }
 
@@ -358,7 +379,10 @@ type Options struct {
 	Scanner   Scanner
 	Packs     []policy.Pack
 	Viewer    prompt.Viewer
+	Pace      prompt.Pace
+	Officers  Officers
 	Filer     record.Filer
+	Reporter  Reporter // nil: reports are filed as records
 	Bots      []bots.Bot
 	Setting   func(chat.ID) Setting
 	Schedules []retention.Schedule
@@ -378,6 +402,8 @@ type Setting struct {
 	Acting         bool // switched on, rather than watched (DESIGN invariant 8)
 	Kind           chat.Kind
 	Administrators []string // as the configuration names them
+	Contacts       Contacts
+	Incident       bool // an incident is declared
 }
 
 // Engine runs the path.
@@ -411,6 +437,9 @@ func New(o Options) *Engine {
 		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{}, showing: map[string]bool{},
 		troubles: map[string]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
 		clock: timekeeper{ready: make(chan struct{})},
+	}
+	if o.Reporter == nil {
+		e.o.Reporter = filed{o.Filer}
 	}
 	for _, b := range o.Bots {
 		e.bots[b.Account()] = b

@@ -251,7 +251,7 @@ func (e *Engine) regard(ctx context.Context) error {
 	}
 	holds := e.o.Store.Holds(ctx)
 	for _, sh := range open {
-		if e.covered(ctx, holds, sh.Chat, sh.Member, e.o.Now()) == sh.Held {
+		if e.covered(ctx, holds, sh.Chat, sh.Author(), e.o.Now()) == sh.Held {
 			continue
 		}
 		if err := e.reviseHeld(ctx, sh); err != nil {
@@ -270,7 +270,7 @@ func (e *Engine) reviseHeld(ctx context.Context, sh Shown) error {
 		return err
 	}
 	now := e.o.Now()
-	if !sh.Waiting() || !sh.Hold(e.covered(ctx, e.o.Store.Holds(ctx), sh.Chat, sh.Member, now)) {
+	if !sh.Waiting() || !sh.Hold(e.covered(ctx, e.o.Store.Holds(ctx), sh.Chat, sh.Author(), now)) {
 		return nil
 	}
 	s := Settlement{Chat: sh.Chat, Now: now}

@@ -101,7 +101,7 @@ func (e *Engine) LookUnderHold(ctx context.Context, id string) (hold.Hold, Cover
 		return h, out, err
 	}
 	for _, sh := range open {
-		if sh.Held && h.Scope.Covers(hold.Subject{Chat: sh.Chat, Member: sh.Member}) {
+		if sh.Held && h.Scope.Covers(hold.Subject{Chat: sh.Chat, Member: sh.Author()}) {
 			out.Prompts++
 		}
 	}

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chaperone/bots"
@@ -171,7 +173,7 @@ func (e *Engine) newBatch(r *room, load Load, holds hold.Set) *batch {
 	for i := range load.Prompts {
 		sh := &load.Prompts[i]
 		b.prompts = append(b.prompts, sh)
-		if sh.Waiting() && sh.Hold(b.held(sh.Member)) {
+		if sh.Waiting() && sh.Hold(b.held(sh.Author())) {
 			b.touched[sh] = true
 		}
 	}
@@ -275,12 +277,18 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 		b.arrived(ev, d)
 	}
 	sh := b.covering(ev.Message)
+	if d.Acts() && sh == nil {
+		if sh = b.open(ev); sh == nil { // there is nobody to ask
+			d.Watching = true
+			m.Decision, m.Label = d, d.Label()
+		}
+	}
 	switch {
 	case d.Acts():
-		if sh == nil {
-			sh = b.open(ev)
+		sh.Flag(b.now, item(sh, ev, d, found))
+		if d.Has(policy.Report) {
+			b.inform(prompt.AboutSecret, sh, string(ev.Message))
 		}
-		sh.Flag(b.now, item(ev, d, found))
 		b.mark(sh, ev, found)
 		b.s.Keep = append(b.s.Keep, Keep{
 			Prompt: sh.ID, Message: ev.Message, Name: ev.Name, At: ev.At, Revision: ev.Revision, Text: ev.Text,
@@ -296,7 +304,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 }
 
 // item is what a prompt may know of a flagged message.
-func item(ev chat.Event, d policy.Decision, found []rules.Finding) prompt.Item {
+func item(sh *Shown, ev chat.Event, d policy.Decision, found []rules.Finding) prompt.Item {
 	it := prompt.Item{
 		Message: ev.Message, Revision: ev.Revision, At: ev.At,
 		Kind: d.Prompt, Outcome: d.Outcome, Duties: d.Duties, Lines: d.Lines,
@@ -319,15 +327,28 @@ func (b *batch) covering(m chat.MessageID) *Shown {
 	return nil
 }
 
-// open finds the prompt that takes a further flagged message, or opens one.
+// open finds the prompt that takes a further flagged message, or opens one. It
+// is nil where nobody can be asked.
 func (b *batch) open(ev chat.Event) *Shown {
 	for _, sh := range b.prompts {
-		if sh.Member == ev.Member && sh.Takes(ev.At) {
+		if sh.Author() == ev.Member && sh.Takes(ev.At) {
 			return sh
 		}
 	}
 	c := b.load.Chat
-	sh := &Shown{Prompt: prompt.New(b.e.o.NewID(b.now), b.now, c.ID, c.Name, c.Kind, ev.Member, ev.Name)}
+	member, name, from := ev.Member, ev.Name, chat.MemberID("")
+	if set := b.e.o.Setting(b.room.id); slices.Contains(set.Contacts.Outsiders, ev.Member) {
+		to, ok := b.e.receives(b.e.ctx, b.room.id)
+		if !ok {
+			b.e.o.Log.Warn("a message from outside deserves a question, and nobody is named who would be asked", "chat", b.room.id)
+			return nil
+		}
+		member, name, from = to.Member, to.Name, ev.Member
+	}
+	sh := &Shown{Prompt: prompt.New(b.e.o.NewID(b.now), b.now, c.ID, c.Name, c.Kind, member, name)}
+	if from != "" {
+		sh.From, sh.FromName = from, ev.Name
+	}
 	sh.Held = b.held(ev.Member)
 	b.prompts = append(b.prompts, sh)
 	b.e.count(func(c *Counts) { c.Prompted++ })
@@ -342,9 +363,12 @@ func (b *batch) prompt(ev chat.Event) *Shown {
 			if sh.Member == ev.Member {
 				return sh
 			}
-			b.e.o.Log.Warn("a prompt was answered by another member; it has no effect", "chat", ev.Chat, "prompt", ev.Prompt)
+			b.e.o.Log.Warn("a prompt was answered by another member; it has no effect", "chat", ev.Chat, "prompt", sh.ID)
+			return nil
 		}
 	}
+	// Its number is not told: nobody knows what an old or forged button says.
+	b.e.o.Log.Warn("a prompt that is not there was answered; it has no effect", "chat", ev.Chat)
 	return nil
 }
 
@@ -355,11 +379,16 @@ func (b *batch) answered(ev chat.Event) {
 		return
 	}
 	id := b.e.o.NewID(b.now)
-	wish, ok := sh.Give(b.now, ev.Answer, id, b.can)
+	wish, ok := prompt.Wish{}, false
+	if !prompt.WantsText(ev.Answer) || strings.TrimSpace(ev.Text) != "" {
+		wish, ok = sh.Give(b.now, ev.Answer, id, b.can)
+	}
 	if !ok {
+		b.e.o.Log.Warn("an answer came that a prompt does not offer now; it has no effect", "chat", ev.Chat, "prompt", sh.ID)
 		return
 	}
 	b.touched[sh] = true
+	b.follows(sh, wish, id)
 	if ev.Answer == prompt.AnswerNotSensitive {
 		b.suppress(sh, ev.Member)
 	}
@@ -373,7 +402,7 @@ func (b *batch) answered(ev chat.Event) {
 	}
 	for _, m := range wish.Delete {
 		b.s.Actions = append(b.s.Actions, Action{
-			Key: "delete/" + sh.ID + "/" + string(m), Kind: Kind(bots.Delete), Chat: sh.Chat, Member: sh.Member,
+			Key: "delete/" + sh.ID + "/" + string(m), Kind: Kind(bots.Delete), Chat: sh.Chat, Member: sh.Author(),
 			Message: m, Prompt: sh.ID, After: after, Due: b.now,
 		})
 	}
@@ -391,7 +420,7 @@ func (b *batch) accept(sh *Shown, wish prompt.Wish, id, text string) Accepted {
 			continue
 		}
 		r.Messages = append(r.Messages, record.Message{
-			ID: it.Message, Sender: sh.Member, Name: sh.Name, SentAt: it.At.UTC(), Revision: it.Revision,
+			ID: it.Message, Sender: sh.Author(), Name: cmp.Or(sh.FromName, sh.Name), SentAt: it.At.UTC(), Revision: it.Revision,
 			Deleted: it.State == prompt.Deleted,
 		})
 		for _, l := range it.Lines {
@@ -401,8 +430,13 @@ func (b *batch) accept(sh *Shown, wish prompt.Wish, id, text string) Accepted {
 		}
 	}
 	a := Accepted{Record: r, Prompt: sh.ID}
-	if wish.Note {
+	switch {
+	case wish.Claim:
+		a.Record.Form, a.Note = record.Reason, text
+	case wish.Note:
 		a.Record.Form, a.Note = record.Note, text
+	case wish.Reason:
+		a.Record.Rationale, a.Note = "rationale.txt", text
 	}
 	return a
 }
@@ -423,7 +457,7 @@ func (b *batch) show() {
 // showing is the action that shows a prompt as it now is, where one is needed
 // and none is on its way.
 func showing(sh *Shown, now time.Time) (Action, bool) {
-	if sh.Busy || sh.Version <= sh.Shown || (sh.Shown == 0 && !sh.Waiting()) {
+	if sh.Busy || sh.Version <= sh.Shown || (sh.Shown == 0 && (!sh.Waiting() || sh.Waits(now))) {
 		return Action{}, false
 	}
 	sh.Busy = true

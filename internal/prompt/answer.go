@@ -122,6 +122,11 @@ func (p *Prompt) wish(now time.Time, answer, record string) (w Wish, ends bool) 
 	return w, true
 }
 
+// WantsText reports whether an answer comes with the member's own words.
+func WantsText(answer string) bool {
+	return answer == AnswerNote || answer == AnswerKeepReason || answer == AnswerExceptional
+}
+
 // Can says what the bot is able to do in the prompt's chat, so that nothing is
 // offered that could not be carried out.
 type Can struct{ Delete bool }

@@ -1,9 +1,11 @@
 package prompt
 
 import (
+	"slices"
 	"time"
 
 	"chaperone/internal/chat"
+	"chaperone/rules"
 )
 
 // Pace says when and how often people may be asked. The zero Pace asks at any
@@ -111,7 +113,7 @@ func (p *Prompt) Urgent() bool {
 		return true
 	}
 	for _, it := range p.Items {
-		if it.Serious && it.State == Flagged {
+		if it.State == Flagged && slices.ContainsFunc(it.Found, func(f Found) bool { return f.Severity == rules.Serious }) {
 			return true
 		}
 	}
@@ -120,6 +122,9 @@ func (p *Prompt) Urgent() bool {
 
 // PutOff lets the prompt wait before it is first shown.
 func (p *Prompt) PutOff(w Wait) {
+	if !p.Waiting() {
+		return
+	}
 	p.Later, p.Spent, p.Due = w.Until, w.Digest, w.Until
 	p.Version++
 }
@@ -139,5 +144,5 @@ func (p *Prompt) Resume(now time.Time) (digest bool) {
 
 // Waits reports whether the prompt is not to be shown yet.
 func (p *Prompt) Waits(now time.Time) bool {
-	return now.Before(p.Later) || !p.Digested.IsZero()
+	return p.Telling == nil && !p.secret() && (now.Before(p.Later) || !p.Digested.IsZero())
 }

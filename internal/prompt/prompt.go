@@ -52,7 +52,6 @@ type Item struct {
 	At       time.Time // platform time of the message
 	State    ItemState
 	Kind     string // which text asks about it
-	Serious  bool   // a finding is serious: it does not wait for the morning
 	Outcome  policy.Outcome
 	Duties   []policy.Duty
 	Lines    []policy.Line
@@ -92,6 +91,7 @@ type Prompt struct {
 	Until    time.Time // of a farewell: when the member is taken out of the chat; zero: it is none
 
 	From      chat.MemberID // who wrote the messages, where the member is asked in their place
+	FromName  string        // as the platform showed them
 	Telling   *Telling      // what the member is told; nil: it asks about messages
 	Later     time.Time     // it is not shown before; zero: it waits for nothing
 	Spent     bool          // the member was asked enough on that day: it goes into a digest
@@ -140,6 +140,14 @@ func (p *Prompt) Waiting() bool { return p.State == Open || p.State == Escalated
 // time, belongs to this prompt rather than to a new one.
 func (p *Prompt) Takes(at time.Time) bool {
 	return p.State == Open && !p.Leaving() && p.Telling == nil && len(p.Items) > 0 && at.Sub(p.Items[0].At).Abs() <= Window
+}
+
+// Author is who wrote the messages.
+func (p *Prompt) Author() chat.MemberID {
+	if p.From != "" {
+		return p.From
+	}
+	return p.Member
 }
 
 // Covers reports whether the prompt is about the message.

@@ -304,8 +304,7 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 		if id == AnswerNote && p.Leaving() {
 			label = v.Texts.NoteLast
 		}
-		wants := id == AnswerNote || id == AnswerKeepReason || id == AnswerExceptional
-		out = append(out, bots.Answer{ID: id, Label: label, WantsText: wants, Expected: i == 0, More: i > 2})
+		out = append(out, bots.Answer{ID: id, Label: label, WantsText: WantsText(id), Expected: i == 0, More: i > 2})
 	}
 	return out
 }

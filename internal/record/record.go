@@ -33,6 +33,7 @@ type Record struct {
 	Form       Form          `json:"form"`
 	Messages   []Message     `json:"messages"`
 	Lines      []policy.Line `json:"policy"`
+	Rationale  string        `json:"rationale,omitempty"` // the file that says why, where the sender was asked (R40)
 }
 
 // Form says how the content was kept.
@@ -41,7 +42,9 @@ type Form string
 // The forms of a capture (R31, R32).
 const (
 	Verbatim Form = "verbatim"
-	Note     Form = "note" // the substance, in the member's own words
+	Note     Form = "note"   // the substance, in the member's own words
+	Reason   Form = "reason" // why circumstances were exceptional, likewise (R4)
+	Report   Form = "report" // that reasons were given, and which records they are
 )
 
 // Message is one captured message; its text is the file of the same name.

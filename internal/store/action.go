@@ -58,6 +58,11 @@ func (s *Store) Start(ctx context.Context, now time.Time, a *engine.Action) erro
 				return err
 			}
 		}
+		if a.Ask != nil {
+			if err := t.ask(now, a); err != nil {
+				return err
+			}
+		}
 		return t.exec("UPDATE actions SET started = ?, version = ? WHERE id = ?", millis(now), a.Version, a.ID)
 	})
 }
@@ -120,7 +125,7 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 				return err
 			}
 		}
-		return t.actions(row, engine.Settlement{Actions: f.Next})
+		return t.actions(row, engine.Settlement{Chat: a.Chat, Now: f.Now, Actions: f.Next})
 	})
 }
 
@@ -143,12 +148,12 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 	} else if err != nil {
 		return r, nil, fmt.Errorf("record %s: %w", id, err)
 	}
-	if r.Form == record.Note {
-		note, ok := texts[noteOf(id)]
-		if !ok {
+	note, noted := texts[noteOf(id)]
+	if r.Form == record.Note || r.Form == record.Reason {
+		if !noted {
 			return r, nil, fmt.Errorf("record %s: its note is not kept", id)
 		}
-		return r, []record.File{{Name: "note.txt", Data: []byte(note.text)}}, nil
+		return r, []record.File{{Name: string(r.Form) + ".txt", Data: []byte(note.text)}}, nil
 	}
 	var files []record.File
 	for i := range r.Messages {
@@ -162,6 +167,9 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 		}
 		r.Messages[i].File, r.Messages[i].Revision = name, k.revision // an edit may have come after the yes
 		files = append(files, record.File{Name: name, Data: []byte(k.text)})
+	}
+	if noted && r.Rationale != "" {
+		files = append(files, record.File{Name: r.Rationale, Data: []byte(note.text)})
 	}
 	return r, files, nil
 }

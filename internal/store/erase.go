@@ -27,6 +27,9 @@ func (s *Store) Erase(ctx context.Context, now time.Time) error {
 		if err := t.forgetSuppressions(now, s.own.Before); err != nil {
 			return err
 		}
+		if err := t.forgetAsked(now); err != nil {
+			return err
+		}
 		gone, _, err := t.forgetUndo(now, "", atATime)
 		return errors.Join(err, t.forgot(now, retention.UndoText, int64(gone)))
 	}); err != nil {

@@ -217,8 +217,9 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 	rows, err := s.query(ctx, `SELECT shown, busy, view, body FROM prompts WHERE chat = ? AND id IN (
 			SELECT value FROM json_each(?)
 			UNION SELECT prompt FROM prompt_messages WHERE chat = ? AND message IN (SELECT value FROM json_each(?))
-			UNION SELECT id FROM prompts WHERE chat = ? AND waiting = 1 AND member IN (SELECT value FROM json_each(?)))`,
-		n, list(ids), n, list(messages), n, list(members))
+			UNION SELECT id FROM prompts WHERE chat = ? AND waiting = 1 AND member IN (SELECT value FROM json_each(?))
+			UNION SELECT id FROM prompts WHERE chat = ? AND sender IN (SELECT value FROM json_each(?)) AND sender <> '' AND waiting = 1)`,
+		n, list(ids), n, list(messages), n, list(members), n, list(members))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
 		if err != nil {
 			return err
 		}
-		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.actions, t.departures, t.suppressions}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.claims, t.actions, t.departures, t.suppressions}
 		for _, step := range steps {
 			if err := step(row, in); err != nil {
 				return fmt.Errorf("settling in %s: %w", in.Chat, err)
@@ -139,10 +139,14 @@ func (t *tx) prompt(n int64, sh engine.Shown) error {
 	if err != nil {
 		return err
 	}
-	if err := t.exec(`INSERT INTO prompts (id, chat, member, waiting, due, version, shown, busy, view, slot, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+	about := ""
+	if sh.Telling != nil {
+		about = string(sh.Telling.What)
+	}
+	if err := t.exec(`INSERT INTO prompts (id, chat, member, waiting, due, version, shown, busy, view, slot, body, about, sender) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET waiting = excluded.waiting, due = excluded.due, version = excluded.version,
 		shown = excluded.shown, busy = excluded.busy, view = excluded.view, body = excluded.body`,
-		sh.ID, n, string(sh.Member), sh.Waiting(), millis(sh.Due), sh.Version, sh.Shown, sh.Busy, sh.View, string(b)); err != nil {
+		sh.ID, n, string(sh.Member), sh.Waiting(), millis(sh.Due), sh.Version, sh.Shown, sh.Busy, sh.View, string(b), about, string(sh.From)); err != nil {
 		return err
 	}
 	for _, it := range sh.Items {
@@ -281,6 +285,16 @@ func (s *Store) Sealed(ctx context.Context, key string) (string, error) {
 
 func (t *tx) actions(row chatRow, in engine.Settlement) error {
 	for _, a := range in.Actions {
+		if a.Chat != in.Chat && a.Chat != (chat.ID{}) { // what follows in another chat
+			other, err := t.chat(a.Chat, in.Now)
+			if err != nil {
+				return err
+			}
+			if err := t.plan(other.n, a); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := t.plan(row.n, a); err != nil {
 			return err
 		}
