@@ -45,11 +45,12 @@ const (
 	Erase     Act = "erase"     // data about a person were erased
 	Clock     Act = "clock"     // a person confirmed or moved the clock
 	SignIn    Act = "sign-in"   // somebody signed in to the console
+	Breach    Act = "breach"    // a breach record was proposed, opened, decided about, handed over or closed
 )
 
 var acts = []Act{
 	Destroy, Transfer, Remove, Reinstate, Hold, Release, Export, Search,
-	Approve, Refuse, Configure, Undo, Erase, Clock, SignIn,
+	Approve, Refuse, Configure, Undo, Erase, Clock, SignIn, Breach,
 }
 
 // Object is the kind of thing that an act was done to. The names are closed.

@@ -47,7 +47,7 @@ func (e *Engine) runClock() {
 		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
-			err = e.erase(e.ctx)
+			err = errors.Join(e.erase(e.ctx), e.learn(e.ctx))
 		}
 		if err != nil && e.ctx.Err() == nil {
 			e.trouble("store", err)
@@ -131,7 +131,7 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 			return err
 		}
 		if idle {
-			return e.erase(ctx)
+			return errors.Join(e.erase(ctx), e.learn(ctx))
 		}
 		select {
 		case <-ctx.Done():

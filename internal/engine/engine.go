@@ -198,6 +198,7 @@ type Store interface {
 	People
 	Leavings
 	Suppressions
+	Breaches
 	Eraser
 }
 
@@ -262,6 +263,7 @@ type Settlement struct {
 	Suppress []Suppression // what is not asked about again
 	Silenced []Mark        // … and was found
 	Slot     uint64        // of the key of these marks
+	Breach   *BreachAct    // what was done about a breach
 }
 
 // Message is what was decided about one revision of one message.
@@ -424,6 +426,7 @@ type Engine struct {
 	clock    timekeeper
 	disposal sync.Mutex // held while runs of schedules move on
 	leaving  departing
+	breach   sync.Mutex // held while a breach record changes
 }
 
 // Counts is what an engine has done since it started.

@@ -45,6 +45,7 @@ const (
 	Note     Form = "note"   // the substance, in the member's own words
 	Reason   Form = "reason" // why circumstances were exceptional, likewise (R4)
 	Report   Form = "report" // that reasons were given, and which records they are
+	Breach   Form = "breach" // what is known of a breach, as counts and decisions
 )
 
 // Message is one captured message; its text is the file of the same name.

@@ -142,6 +142,10 @@ func (s *Store) Content(ctx context.Context, id string) (record.Record, []record
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, nil, fmt.Errorf("%w: record %s cannot be read", ErrDamaged, id)
 	}
+	if r.Form == record.Breach {
+		text, err := s.Sealed(ctx, "record/"+id)
+		return r, []record.File{{Name: "report.txt", Data: []byte(text)}}, err
+	}
 	texts, err := s.contentOf(ctx, promptID, r)
 	if errors.Is(err, errErased) {
 		return r, nil, fmt.Errorf("record %s: %w", id, engine.ErrNoText)

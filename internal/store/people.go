@@ -34,7 +34,7 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 	switch ev.Kind {
 	case chat.Removed:
 		t.w.met = nil
-		return t.exec("DELETE FROM memberships WHERE chat = ?", row.n)
+		return errors.Join(t.past(row.n, now, ""), t.exec("DELETE FROM memberships WHERE chat = ?", row.n))
 	case chat.Left:
 		delete(t.w.met, met)
 		return t.part(row.n, now, ev.Chat.Account, ev.Member)
@@ -46,7 +46,7 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 		t.w.met = map[string]bool{}
 	}
 	t.w.met[met] = true
-	return t.exec("INSERT INTO memberships (chat, member, since) VALUES (?, ?, ?) ON CONFLICT (chat, member) DO NOTHING", row.n, string(ev.Member), millis(now))
+	return t.exec("INSERT INTO memberships (chat, member, since, joined) VALUES (?, ?, ?, ?) ON CONFLICT (chat, member) DO NOTHING", row.n, string(ev.Member), millis(now), bit(!spoke))
 }
 
 // part notes that a member is out of a chat, by whichever id it listed them.
@@ -59,8 +59,11 @@ func (t *tx) part(n int64, now time.Time, account chat.Account, id chat.MemberID
 	if err := t.exec("UPDATE members SET seen = ? WHERE account = ? AND id = ?", millis(now), string(account), string(who)); err != nil {
 		return err
 	}
-	return t.exec(`DELETE FROM memberships WHERE chat = ? AND (member = ? OR member = ? OR member IN (SELECT id FROM member_ids WHERE account = ? AND member = ?))`,
-		n, string(id), string(who), string(account), string(who))
+	theirs := "(member = ? OR member = ? OR member IN (SELECT id FROM member_ids WHERE account = ? AND member = ?))"
+	if err := t.past(n, now, " AND "+theirs, string(id), string(who), string(account), string(who)); err != nil {
+		return err
+	}
+	return t.exec("DELETE FROM memberships WHERE chat = ? AND "+theirs, n, string(id), string(who), string(account), string(who))
 }
 
 // same gives the first id of a member.
@@ -156,6 +159,9 @@ func (s *Store) SetRoster(ctx context.Context, now, listed time.Time, id chat.ID
 		for gone, was := range known {
 			if was.since.Before(listed) {
 				delete(t.w.met, fmt.Sprintf("%d/%s", row.n, gone))
+				if err := t.past(row.n, listed, " AND member = ?", string(gone)); err != nil {
+					return err
+				}
 				if err := t.exec("DELETE FROM memberships WHERE chat = ? AND member = ?", row.n, string(gone)); err != nil {
 					return err
 				}

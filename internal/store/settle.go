@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
 		if err != nil {
 			return err
 		}
-		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.claims, t.actions, t.departures, t.suppressions}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.claims, t.actions, t.departures, t.suppressions, t.breach}
 		for _, step := range steps {
 			if err := step(row, in); err != nil {
 				return fmt.Errorf("settling in %s: %w", in.Chat, err)
@@ -97,7 +97,7 @@ func (t *tx) messages(row chatRow, in engine.Settlement) error {
 			if err := t.deleted(row, m); err != nil {
 				return err
 			}
-			if err := t.exec("UPDATE messages SET deleted = 1 WHERE chat = ? AND id = ?", row.n, string(m.ID)); err != nil {
+			if err := t.exec("UPDATE messages SET deleted = 1, gone = CASE WHEN gone = 0 THEN ? ELSE gone END WHERE chat = ? AND id = ?", millis(m.At), row.n, string(m.ID)); err != nil {
 				return err
 			}
 			continue

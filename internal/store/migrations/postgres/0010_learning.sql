@@ -38,8 +38,8 @@ CREATE TABLE suppressions (
 );
 CREATE INDEX suppressions_chat ON suppressions (chat, until);
 
--- When a message went from the chat, by our clock; 0: it stands, or that is not
--- known.
+-- When a message went from the chat, platform time in Unix milliseconds; 0: it
+-- stands, or that is not known.
 ALTER TABLE messages ADD COLUMN gone BIGINT NOT NULL DEFAULT 0;
 
 -- A member who was seen coming was not there before; of one who was only seen
