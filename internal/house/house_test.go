@@ -31,6 +31,8 @@ var allowed = map[string][]string{
 	"bots/whatsapp":          {"bots", "internal/chat"},
 	"bots/whatsapp/lab":      {},
 	"bots/slack/lab":         {},
+	"bots/discord":           {"bots", "internal/chat"},
+	"bots/discord/lab":       {},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
 	"config":                 {"internal/access", "internal/chat", "internal/retention"},
