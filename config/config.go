@@ -38,7 +38,7 @@ type File struct {
 	TimeZone     string              `yaml:"time_zone" json:"time_zone,omitempty" jsonschema_description:"In which times of day are told, such as Europe/London."`
 	Records      Records             `yaml:"records" json:"records,omitempty" jsonschema_description:"Where captures are filed."`
 	Rules        Rules               `yaml:"rules" json:"rules,omitempty" jsonschema_description:"The organisation's own rules."`
-	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted. None named adopts all that come with the product."`
+	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted, by id or by the name of a YAML file. None named adopts council and emergency."`
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
 	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside, arrivals, people and judgements."`

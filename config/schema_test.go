@@ -41,11 +41,11 @@ func TestSchemaAndLoaderAgreeOnNamesAndTypes(t *testing.T) {
 		"text for a truth value":   {"enabled: true", "enabled: perhaps"},
 		"list for a text":          {"time_zone: Europe/London", "time_zone: [Europe/London]"},
 		"text for a list":          {"administrators: [Priya Nair, Dafydd Rees]", "administrators: {a: b}"},
-		"map for a list":           {"policies: [council]", "policies: {a: b}"},
+		"map for a list":           {"policies: [council, emergency]", "policies: {a: b}"},
 		"unknown mode":             {"mode: act", "mode: shout"},
 		"unknown kind":             {"kind: emergency", "kind: guild"},
 		"unknown mode of new ones": {"new_rooms: watch", "new_rooms: shout"},
-		"a setting left out":       {"policies: [council]\n", ""},
+		"a setting left out":       {"policies: [council, emergency]\n", ""},
 		"a chat without its id":    {"  - id: practice/flood-north\n    kind", "  - kind"},
 		"a list of maps for chats": {"chats:\n", "chats: flood\nother:\n"},
 	} {

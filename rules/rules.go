@@ -44,12 +44,15 @@ const (
 	Significant Class = "significant"     // a decision or material change: R6
 	Logistical  Class = "logistical"      // plainly permitted logistics: R16
 	Suspicious  Class = "suspicious"      // a scam or look-alike link: R22
+	Image       Class = "image-of-people" // a picture that shows people: R19
+	Misdirected Class = "misdirected"     // a marking that keeps it from somebody who is there: R2
+	ForRelease  Class = "for-release"     // marked FOR PUBLIC RELEASE: R14
 )
 
 // Valid reports whether c is one of the classes above.
 func (c Class) Valid() bool {
 	switch c {
-	case Secret, Marked, Official, Personal, Special, Credential, Significant, Logistical, Suspicious:
+	case Secret, Marked, Official, Personal, Special, Credential, Significant, Logistical, Suspicious, Image, Misdirected, ForRelease:
 		return true
 	}
 	return false

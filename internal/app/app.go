@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +27,6 @@ import (
 	"chaperone/internal/control"
 	"chaperone/internal/detect"
 	"chaperone/internal/engine"
-	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/internal/record/folder"
 	"chaperone/internal/retention"
@@ -45,10 +43,10 @@ type Config struct {
 	Listen       string // host:port of the console
 	SignIn       SignIn // who may use it
 	Organisation string
-	Ask          string // the named person who answers, and how to reach them
-	RulesDir     string // the organisation's own rules; may be empty
-	Zone         string // in which times of day are told; empty is Europe/London
-	Policies     []string
+	Ask          string                     // the named person who answers, and how to reach them
+	RulesDir     string                     // the organisation's own rules; may be empty
+	Zone         string                     // in which times of day are told; empty is Europe/London
+	Policies     []string                   // packs that are adopted, by id or file; none: DefaultPolicies
 	Schedules    []retention.Schedule       // how long messages stay in chats
 	Own          retention.OwnPeriods       // how long the product's own data stay; none: DefaultOwn
 	Settings     map[string]string          // a digest of each further part of the configuration, for the log of proof
@@ -253,37 +251,6 @@ func (a *App) changed(id chat.ID) {
 	if a.practice != nil && id.Account == a.practice.Account() {
 		a.practice.Touch(id)
 	}
-}
-
-// policies reads the adopted packs; none named adopts all that come with the
-// product.
-func policies(adopted []string) ([]policy.Pack, error) {
-	entries, err := config.Files.ReadDir("policies")
-	if err != nil {
-		return nil, err
-	}
-	var packs []policy.Pack
-	known := map[string]bool{}
-	for _, e := range entries {
-		f, err := config.Files.Open("policies/" + e.Name())
-		if err != nil {
-			return nil, err
-		}
-		p, err := policy.ReadPack(f)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, err
-		}
-		known[p.ID] = true
-		if len(adopted) == 0 || slices.Contains(adopted, p.ID) {
-			packs = append(packs, p)
-		}
-	}
-	for _, id := range adopted {
-		if !known[id] {
-			return nil, fmt.Errorf("there is no policy pack %q", id)
-		}
-	}
-	return packs, nil
 }
 
 func texts(c Config) (prompt.Viewer, error) {

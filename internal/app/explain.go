@@ -42,7 +42,7 @@ func Explain(ctx context.Context, c Config, m Sample) (Explanation, error) {
 		return Explanation{}, err
 	}
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
-	d := policy.Decide(packs, policy.Situation{Chat: m.Kind, Findings: found})
+	d := policy.Decide(packs, policy.Situation{Facts: policy.Facts{Chat: m.Kind}, Findings: found})
 	e := Explanation{Findings: found, Outcome: d.Outcome, Duties: d.Duties, Policy: d.Lines}
 	if d.Acts() {
 		now := time.Now()
@@ -68,11 +68,14 @@ func Check(c Config) error {
 
 // parts builds what needs no data folder.
 func parts(c Config) ([]policy.Pack, prompt.Viewer, *detect.Set, error) {
-	packs, err := policies(c.Policies)
+	packs, err := Packs(c.Policies)
 	if err != nil {
 		return nil, prompt.Viewer{}, nil, err
 	}
 	viewer, err := texts(c)
+	if err == nil {
+		err = said(packs, viewer.Texts)
+	}
 	if err != nil {
 		return nil, viewer, nil, err
 	}

@@ -36,11 +36,12 @@ const (
 	Emergency Kind = "emergency"
 	Partner   Kind = "partner"
 	Public    Kind = "public"
+	Private   Kind = "private" // out of scope: personal, political, constituency or parliamentary talk (R8)
 )
 
 // Valid reports whether k is one of the kinds above.
 func (k Kind) Valid() bool {
-	return k == Team || k == Emergency || k == Partner || k == Public
+	return k == Team || k == Emergency || k == Partner || k == Public || k == Private
 }
 
 // EventKind says what happened.

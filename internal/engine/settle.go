@@ -267,7 +267,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
 	found, all := b.unjudged(ev.Text, found)
 	d := policy.Decide(b.e.o.Packs, policy.Situation{
-		Chat: b.load.Chat.Kind, Watching: !b.e.o.Setting(b.room.id).Acting, Findings: found,
+		Facts: policy.Facts{Chat: b.load.Chat.Kind}, Watching: !b.e.o.Setting(b.room.id).Acting, Findings: found,
 	})
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,

@@ -8,8 +8,8 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
-	"chaperone/internal/chat"
 	"chaperone/rules"
 )
 
@@ -32,25 +32,34 @@ const (
 
 var outcomes = []Outcome{Permitted, WithRegard, Care, Exceptional, MustNot}
 
+// Rank orders outcomes by strictness, mildest 0; an unknown outcome is -1.
+func (o Outcome) Rank() int { return slices.Index(outcomes, o) }
+
 // Duty is something that an outcome brings with it.
 type Duty string
 
 // The duties that a row can bring.
 const (
-	Ask     Duty = "prompt"  // ask the sender privately
-	Capture Duty = "capture" // it must be kept as a record (R19 of S0, R31)
-	Offer   Duty = "offer"   // it may be kept as a record, if the sender wants
-	Remove  Duty = "delete"  // it must not stay in the chat
-	Report  Duty = "report"  // the security officer is told that it happened (R1)
+	Ask       Duty = "prompt"                // ask the sender privately
+	Capture   Duty = "capture"               // it must be kept as a record (R19 of S0, R31)
+	Offer     Duty = "offer"                 // it may be kept as a record, if the sender wants
+	Remove    Duty = "delete"                // it must not stay in the chat
+	Report    Duty = "report"                // the security officer is told that it happened (R1); of SECRET alone
+	ReportUse Duty = "report-use"            // whoever claims exceptional circumstances is reported to the records team and the head of unit (R4)
+	ReportAll Duty = "report-administrators" // the chat's administrators are told, and not who (R22)
+	Breach    Duty = "breach-record"         // a breach record may be opened from the prompt (R27)
 )
 
-var duties = []Duty{Ask, Capture, Offer, Remove, Report}
+var duties = []Duty{Ask, Capture, Offer, Remove, Report, ReportUse, ReportAll, Breach}
 
-// Situation is everything that a decision may depend on.
+// Situation is everything that a decision may depend on. What is not known
+// counts as the stricter: an unknown audience as the public, an unknown device
+// as a private one.
 type Situation struct {
-	Chat     chat.Kind
-	Watching bool // the chat is in watch mode: decide and count, do nothing
-	Findings []rules.Finding
+	Facts           // of the sender and the chat; Information is left empty
+	Watching   bool // the chat is in watch mode: decide and count, do nothing
+	Findings   []rules.Finding
+	Exceptions []Exception // those in force here and now
 }
 
 // Decision is what is to be done about one message.
@@ -59,7 +68,8 @@ type Decision struct {
 	Duties   []Duty
 	Prompt   string // which prompt text is used; empty when none is asked
 	Classes  []rules.Class
-	Lines    []Line // the rows that spoke, strictest first
+	Lines    []Line   // the rows that spoke: the one that asks first, then the strictest first
+	Spoke    []Spoken // every row that spoke, in the order of the packs
 	Watching bool
 }
 
@@ -70,6 +80,17 @@ type Line struct {
 	Row     string `json:"row"`
 	Text    string `json:"text"`
 	Source  string `json:"source"`
+}
+
+// Spoken is what one row of one pack said about one kind of information in the
+// message.
+type Spoken struct {
+	Line
+	Information Information `json:"information"`
+	Outcome     Outcome     `json:"outcome"`
+	Duties      []Duty      `json:"duties,omitempty"`
+	Exception   string      `json:"exception,omitempty"` // the exception that let it pass
+	prompt      string
 }
 
 // Has reports whether the decision brings the duty.
@@ -91,59 +112,78 @@ func (d Decision) Label() string {
 	}
 }
 
-// Decide applies the packs to a situation. Among all rows that match, the
-// strictest outcome wins and its first row names the prompt; the duties of all
-// matching rows are joined (R75). SECRET is never kept, whatever else is due
-// (DESIGN invariant 12). With nothing found the outcome is Permitted.
+// Decide applies the packs to a situation. Each pack says one thing about each
+// kind of information in the message; the strictest outcome wins, the strictest
+// row that asks names the prompt, and the duties of all are joined (R75).
+// SECRET is never kept, whatever else is due (DESIGN invariant 12).
 func Decide(packs []Pack, s Situation) Decision {
 	d := Decision{Outcome: Permitted, Watching: s.Watching}
-	strictest := -1
+	infos := s.information()
 	for _, p := range packs {
-		for _, row := range p.Rows {
-			if !row.matches(s) {
-				continue
+		for _, info := range infos {
+			facts := s.Facts
+			facts.Information = info
+			row, ok := p.Find(facts)
+			if !ok {
+				continue // the pack is not about such chats
 			}
-			line := Line{Pack: p.Title, Version: p.Version, Row: row.ID, Text: row.Line, Source: row.Source}
-			d.Classes = union(d.Classes, row.When.Information)
-			d.Duties = union(d.Duties, row.Duties)
-			if rank := slices.Index(outcomes, row.Outcome); rank > strictest {
-				strictest = rank
-				d.Outcome, d.Prompt = row.Outcome, row.Prompt
-				d.Lines = append([]Line{line}, d.Lines...)
-			} else {
-				d.Lines = append(d.Lines, line)
-			}
+			d.Spoke = append(d.Spoke, s.excepted(p, row, info))
 		}
 	}
-	if slices.Contains(d.Classes, rules.Secret) {
+	d.conclude()
+	if slices.Contains(infos, Secret) {
 		d.Duties = slices.DeleteFunc(d.Duties, func(x Duty) bool { return x == Capture || x == Offer })
 	}
-	slices.SortFunc(d.Duties, func(a, b Duty) int { return slices.Index(duties, a) - slices.Index(duties, b) })
 	return d
 }
 
-// matches reports whether any reportable finding is of a class and severity
-// that the row speaks of, in a chat of a kind that it speaks of.
-func (r Row) matches(s Situation) bool {
-	if len(r.When.Chat) > 0 && !slices.Contains(r.When.Chat, s.Chat) {
-		return false
+// excepted is what a row says, unless an exception lets it pass. What must be
+// kept is kept all the same, and SECRET is let pass by nobody.
+func (s Situation) excepted(p Pack, row *Row, info Information) Spoken {
+	sp := Spoken{
+		Line:        Line{Pack: p.Title, Version: p.Version, Row: row.ID, Text: row.Line, Source: strings.Join(row.Source, "; ")},
+		Information: info, Outcome: row.Outcome, Duties: row.Duties, prompt: row.Prompt,
 	}
-	return slices.ContainsFunc(s.Findings, func(f rules.Finding) bool {
-		return f.Confidence >= Threshold &&
-			slices.Contains(r.When.Information, f.Class) &&
-			severity(f.Severity) >= severity(r.When.Severity)
-	})
+	for _, x := range s.Exceptions {
+		if info == Secret || !x.lifts(p.ID, row.ID) || row.Outcome.Rank() <= WithRegard.Rank() {
+			continue
+		}
+		sp.Outcome, sp.Exception, sp.prompt, sp.Duties = WithRegard, x.ID, "", nil
+		if slices.Contains(row.Duties, Capture) {
+			sp.Duties, sp.prompt = []Duty{Ask, Capture}, "significant"
+		}
+		break
+	}
+	return sp
 }
 
-func severity(s rules.Severity) int {
-	switch s {
-	case rules.Serious:
-		return 2
-	case rules.Caution:
-		return 1
-	default:
-		return 0
+// conclude makes one decision of all that was said.
+func (d *Decision) conclude() {
+	order := slices.Clone(d.Spoke)
+	slices.SortStableFunc(order, func(a, b Spoken) int {
+		if x := b.Outcome.Rank() - a.Outcome.Rank(); x != 0 {
+			return x
+		}
+		return a.Information.gravity() - b.Information.gravity()
+	})
+	if i := slices.IndexFunc(order, func(s Spoken) bool { return slices.Contains(s.Duties, Ask) }); i >= 0 {
+		d.Prompt = order[i].prompt
+		asks := order[i]
+		order = slices.Insert(slices.Delete(order, i, i+1), 0, asks)
 	}
+	for _, s := range order {
+		if s.Outcome.Rank() > d.Outcome.Rank() {
+			d.Outcome = s.Outcome
+		}
+		d.Duties = union(d.Duties, s.Duties)
+		if !slices.Contains(d.Lines, s.Line) {
+			d.Lines = append(d.Lines, s.Line)
+		}
+		if len(s.Duties) > 0 {
+			d.Classes = union(d.Classes, s.Information.classes())
+		}
+	}
+	slices.SortFunc(d.Duties, func(a, b Duty) int { return slices.Index(duties, a) - slices.Index(duties, b) })
 }
 
 func union[T comparable](a, b []T) []T {
@@ -154,6 +194,3 @@ func union[T comparable](a, b []T) []T {
 	}
 	return a
 }
-
-// Rank orders outcomes by strictness, mildest 0; an unknown outcome is -1.
-func (o Outcome) Rank() int { return slices.Index(outcomes, o) }

@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,9 +11,10 @@ import (
 	"chaperone/rules"
 )
 
-func council(t *testing.T) []policy.Pack {
+// pack reads one of the packs that come with the product.
+func pack(t testing.TB, name string) policy.Pack {
 	t.Helper()
-	f, err := config.Files.Open("policies/council.yaml")
+	f, err := config.Files.Open("policies/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func council(t *testing.T) []policy.Pack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []policy.Pack{p}
+	return p
 }
 
 func found(class rules.Class, s rules.Severity, confidence float64) rules.Finding {
@@ -43,29 +43,31 @@ func TestDecide(t *testing.T) {
 		duties   []policy.Duty
 		watching bool
 	}{
-		{"nothing found", policy.Situation{Chat: chat.Team}, policy.Permitted, "", "clean", nil, false},
-		{"logistics", policy.Situation{Chat: chat.Team, Findings: []rules.Finding{found(rules.Logistical, rules.Note, 1)}},
-			policy.Permitted, "", "clean", nil, false},
-		{"personal in a team chat", policy.Situation{Chat: chat.Team, Findings: []rules.Finding{personal}},
-			policy.MustNot, "personal", "prompted", []policy.Duty{policy.Ask, policy.Offer, policy.Remove}, false},
-		{"personal in an emergency chat", policy.Situation{Chat: chat.Emergency, Findings: []rules.Finding{personal}},
-			policy.MustNot, "emergency", "prompted", []policy.Duty{policy.Ask, policy.Offer, policy.Remove}, false},
-		{"a note by itself does not prompt", policy.Situation{Chat: chat.Team, Findings: []rules.Finding{found(rules.Personal, rules.Note, 0.9)}},
-			policy.Permitted, "", "clean", nil, false},
-		{"a doubtful finding does not prompt", policy.Situation{Chat: chat.Team, Findings: []rules.Finding{found(rules.Personal, rules.Serious, 0.49)}},
-			policy.Permitted, "", "clean", nil, false},
-		{"a watched chat is only counted", policy.Situation{Chat: chat.Team, Watching: true, Findings: []rules.Finding{personal}},
-			policy.MustNot, "personal", "watched", []policy.Duty{policy.Ask, policy.Offer, policy.Remove}, true},
-		{"a decision", policy.Situation{Chat: chat.Team, Findings: []rules.Finding{decision}},
+		{"nothing found", policy.Situation{Facts: policy.Facts{Chat: chat.Team}}, policy.Care, "", "clean", nil, false},
+		{"logistics", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{found(rules.Logistical, rules.Note, 1)}},
+			policy.Care, "", "clean", nil, false},
+		{"personal in a team chat", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{personal}},
+			policy.MustNot, "personal", "prompted", []policy.Duty{policy.Ask, policy.Offer, policy.Remove, policy.Breach}, false},
+		{"personal in an emergency chat", policy.Situation{Facts: policy.Facts{Chat: chat.Emergency}, Findings: []rules.Finding{personal}},
+			policy.MustNot, "emergency", "prompted", []policy.Duty{policy.Ask, policy.Offer, policy.Remove, policy.Breach}, false},
+		{"a note by itself does not prompt", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{found(rules.Personal, rules.Note, 0.9)}},
+			policy.Care, "", "clean", nil, false},
+		{"a doubtful finding does not prompt", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{found(rules.Personal, rules.Serious, 0.49)}},
+			policy.Care, "", "clean", nil, false},
+		{"a watched chat is only counted", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Watching: true, Findings: []rules.Finding{personal}},
+			policy.MustNot, "personal", "watched", []policy.Duty{policy.Ask, policy.Offer, policy.Remove, policy.Breach}, true},
+		{"a decision", policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{decision}},
+			policy.MustNot, "significant", "prompted", []policy.Duty{policy.Ask, policy.Capture}, false},
+		{"a decision in an emergency", policy.Situation{Facts: policy.Facts{Chat: chat.Emergency}, Findings: []rules.Finding{decision}},
 			policy.Care, "significant", "prompted", []policy.Duty{policy.Ask, policy.Capture}, false},
 		{"a decision about a person: the strictest asks, the duties join",
-			policy.Situation{Chat: chat.Team, Findings: []rules.Finding{decision, personal}},
-			policy.MustNot, "personal", "prompted", []policy.Duty{policy.Ask, policy.Capture, policy.Offer, policy.Remove}, false},
+			policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{decision, personal}},
+			policy.MustNot, "personal", "prompted", []policy.Duty{policy.Ask, policy.Capture, policy.Offer, policy.Remove, policy.Breach}, false},
 		{"SECRET is never kept, whatever else is due",
-			policy.Situation{Chat: chat.Team, Findings: []rules.Finding{decision, personal, secret}},
-			policy.MustNot, "secret", "prompted", []policy.Duty{policy.Ask, policy.Remove, policy.Report}, false},
+			policy.Situation{Facts: policy.Facts{Chat: chat.Team}, Findings: []rules.Finding{decision, personal, secret}},
+			policy.MustNot, "secret", "prompted", []policy.Duty{policy.Ask, policy.Remove, policy.Report, policy.Breach}, false},
 	}
-	packs := council(t)
+	packs := []policy.Pack{pack(t, "council"), pack(t, "emergency")}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			d := policy.Decide(packs, c.in)
@@ -80,46 +82,4 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestReadPackReportsEveryFaultAtOnce(t *testing.T) {
-	_, err := policy.ReadPack(strings.NewReader(`
-id: x
-title: X
-version: "1"
-owner: o
-review: "2027-01-01"
-rows:
-  - {id: a, when: {information: [nonsense]}, outcome: must-not, duties: [], line: l, source: s}
-  - {id: a, when: {information: [personal], chat: [guild]}, outcome: sometimes, duties: [shout], line: l, source: s}
-  - {id: c, when: {information: [personal], severity: grave}, outcome: must-not, duties: [prompt], line: "", source: s}
-`))
-	if err == nil {
-		t.Fatal("a pack full of faults was read")
-	}
-	for _, want := range []string{`"nonsense" is no class`, "an id of its own", `"guild" is no kind`, `"sometimes" is no outcome`,
-		`"shout" is no duty`, `"grave" is no severity`, "line and source are needed", "names its prompt text"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the faults do not say %q:\n%v", want, err)
-		}
-	}
-	if _, err := policy.ReadPack(strings.NewReader("id: x\nrowz: []\n")); err == nil || !strings.Contains(err.Error(), "rowz") {
-		t.Errorf("an unknown key is answered with %v", err)
-	}
-}
-
-func FuzzReadPack(f *testing.F) {
-	b, err := config.Files.ReadFile("policies/council.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(string(b))
-	f.Add("rows: [{when: {information: [personal]}}]")
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := policy.ReadPack(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		policy.Decide([]policy.Pack{p}, policy.Situation{Chat: chat.Team, Findings: []rules.Finding{found(rules.Personal, rules.Serious, 1)}})
-	})
 }

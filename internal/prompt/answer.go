@@ -44,7 +44,9 @@ const (
 	StepHandOver = "handover" // … tells who takes their part
 	StepCopies   = "copies"   // … and deletes the chat from their own phone
 
-	StepMove  = "move"  // send it over a council system, and no more here
+	StepMove    = "move"    // send it over a council system, and no more here
+	StepConsent = "consent" // those in a picture agree to it (R19)
+
 	StepReply = "reply" // answer whoever wrote from outside in another way
 )
 
@@ -269,6 +271,14 @@ func (p *Prompt) steps() []string {
 			out = append(out, StepMove, StepMessage)
 		}
 		return out
+	case "drift":
+		return []string{StepMove, StepKeep}
+	case "care":
+		return []string{StepKeep}
+	case "channel", "exceptional":
+		out = []string{StepMove, StepMessage, StepMedia, StepBackups}
+	case "photo":
+		out = []string{StepConsent, StepMessage, StepMedia, StepBackups}
 	case "emergency":
 		out = []string{StepControl, StepMessage, StepMedia, StepBackups, StepManager}
 	case "credential":
@@ -297,8 +307,10 @@ func (p *Prompt) heldSteps() []string {
 		return []string{StepStay, StepOfficer}
 	case "credential":
 		return []string{StepChange, StepStay}
-	case "significant":
+	case "significant", "drift", "care":
 		return []string{StepKeep}
+	case "photo":
+		return []string{StepConsent, StepStay}
 	case "retention":
 		return []string{StepStay}
 	default:

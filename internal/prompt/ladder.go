@@ -78,6 +78,6 @@ func (p *Prompt) Overdue(now time.Time) []Rung {
 
 func (p *Prompt) mustNot() bool {
 	return slices.ContainsFunc(p.Items, func(it Item) bool {
-		return it.State == Flagged && it.Outcome == policy.MustNot
+		return it.State == Flagged && it.Outcome == policy.MustNot && slices.Contains(it.Duties, policy.Remove)
 	})
 }

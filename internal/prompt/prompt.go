@@ -235,15 +235,25 @@ func (p *Prompt) duties() []policy.Duty {
 }
 
 // Kind names the text that asks: that of the covered message with the
-// strictest outcome, the first of them where several are as strict.
+// strictest outcome, the gravest of them where several are as strict.
 func (p *Prompt) Kind() string {
 	kind, rank := "", -1
 	for _, it := range p.Items {
-		if r := it.Outcome.Rank(); r > rank {
+		if r := it.Outcome.Rank(); r > rank || (r == rank && gravity(it.Kind) < gravity(kind)) {
 			kind, rank = it.Kind, r
 		}
 	}
 	return kind
+}
+
+// gravity orders kinds that are as strict: SECRET comes before everything, and
+// people before papers.
+func gravity(kind string) int {
+	order := []string{"secret", "emergency", "personal", "photo", "credential", "misdirected", "marked", "exceptional", "channel", "care", "significant", "drift"}
+	if i := slices.Index(order, kind); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 // Tick notes that the member did, or undid, a step.

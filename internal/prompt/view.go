@@ -33,6 +33,7 @@ type Texts struct {
 	Steps          map[string]stepText `yaml:"steps"`
 	Answers        map[string]string   `yaml:"answers"`
 	NotSignificant string              `yaml:"not_significant"`
+	Consented      string              `yaml:"consented"`
 	NoteLast       string              `yaml:"note_last"`
 	Notes          map[string]string   `yaml:"notes"`
 	What           map[string]string   `yaml:"what"`
@@ -76,13 +77,14 @@ func ReadTexts(r io.Reader) (*Texts, error) {
 
 // The keys that every language has.
 var (
-	kinds = []string{"personal", "emergency", "marked", "credential", "secret", "significant", "significant-move", "retention", "held", "received",
+	kinds = []string{"personal", "emergency", "marked", "credential", "secret", "significant", "significant-move", "photo", "misdirected",
+		"drift", "care", "exceptional", "channel", "retention", "held", "received",
 		"received-held", "farewell", "farewell-now", "farewell-held"}
 	notes = []string{"put-right", "gone", "answered", "judged", "judged-again", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held",
 		"asked", "exceptional", "claimed", "more", "shown"}
 	posts     = []string{"closed"}
 	fiveSteps = []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
-	steps     = append([]string{StepControl, StepChange, StepOfficer, StepKeep, StepStay, StepMove, StepReply, StepReview, StepHandOver, StepCopies}, fiveSteps...)
+	steps     = append([]string{StepControl, StepChange, StepOfficer, StepKeep, StepStay, StepMove, StepConsent, StepReply, StepReview, StepHandOver, StepCopies}, fiveSteps...)
 	answers   = []string{AnswerControl, AnswerDeleted, AnswerDelete, AnswerKeep, AnswerKeepDelete, AnswerKeepReason, AnswerNote, AnswerNotSensitive,
 		AnswerWrong, AnswerNoted, AnswerLooked, AnswerExceptional, AnswerAsk, AnswerMore, AnswerShow}
 )
@@ -139,6 +141,7 @@ func (t *Texts) compile() error {
 	for _, m := range []string{"policy", "steps", "iphone", "android", "desktop"} {
 		missing("more."+m, t.More[m] == "")
 	}
+	missing("consented", t.Consented == "")
 	for _, s := range steps {
 		missing("steps."+s, t.Steps[s].Text == "")
 	}
@@ -169,6 +172,7 @@ type Viewer struct {
 	Texts *Texts
 	Words Words          // every language there is; Texts is one of them
 	Ask   string         // the named person who answers, and how to reach them
+	Form  string         // where the photo consent form is; may be empty
 	Zone  *time.Location // in which times of day are told
 }
 
@@ -212,7 +216,7 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 func (v Viewer) values(p *Prompt) Values {
 	val := Values{
 		Name: v.Texts.FirstName(p.Name), Time: p.Items[0].At.In(v.Zone).Format("15:04"), Chat: Inert(p.ChatName, 60),
-		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Until: v.Texts.Until(p.Until, v.Zone),
+		Count: len(p.Items), Record: p.Record, Ask: v.Ask, What: v.what(p), Form: v.Form, Until: v.Texts.Until(p.Until, v.Zone),
 	}
 	if p.Claim != "" && !p.Filed {
 		val.Record = p.Claim
@@ -300,6 +304,9 @@ func (v Viewer) answers(p *Prompt, can Can) []bots.Answer {
 		label := v.Texts.Answers[id]
 		if id == AnswerNotSensitive && p.Kind() == "significant" {
 			label = v.Texts.NotSignificant
+		}
+		if id == AnswerNotSensitive && p.Kind() == "photo" {
+			label = v.Texts.Consented
 		}
 		if id == AnswerNote && p.Leaving() {
 			label = v.Texts.NoteLast

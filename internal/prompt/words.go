@@ -88,6 +88,7 @@ func (t *Text) UnmarshalYAML(n *yaml.Node) error {
 type Values struct {
 	Name, Time, Chat, What, Record, Ask, Until   string
 	Organisation, Kept, Link, List, Draft, Since string
+	Form                                         string
 	Count                                        int
 }
 
