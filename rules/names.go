@@ -133,7 +133,11 @@ func personName(v string) bool {
 		return false
 	}
 	switch {
-	case first.given && !first.ordinary && (last.ordinary || !last.capital):
+	case !last.capital: // nobody took care of capitals: both have to be names and nothing else
+		return first.given && !first.ordinary && last.family && !last.ordinary
+	case !first.capital: // only of a given name is the capital left out
+		return first.given && !first.ordinary && !last.ordinary
+	case first.given && !first.ordinary && last.ordinary:
 		return false
 	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(words[0]) > 2:
 		return true
@@ -165,7 +169,9 @@ func title(w string) bool {
 	return false
 }
 
-func notPlace(next string) bool { return !placeWord(next) }
+// notPlace: what follows does not make it a place. A small "council" is the
+// tenant's or the tax's.
+func notPlace(next string) bool { return next == "council" || next == "day" || !placeWord(next) }
 
 func placeWord(w string) bool {
 	switch strings.ToLower(w) {

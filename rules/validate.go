@@ -57,6 +57,7 @@ func Validators() map[string]Validator {
 		"vat":             {"its check digits fit", vat, nil},
 		"password":        {"it is made like a password", password, nil},
 		"strong-password": {"it is made like a password", strongPassword, nil},
+		"pass-words":      {"somebody may give it in earnest", passWords, nil},
 		"pin":             {"it is made like a code", pin, nil},
 		"token":           {"no language makes such a word", token, nil},
 		"look-alike":      {"its address borrows a trusted name", lookAlikeHost, nil},

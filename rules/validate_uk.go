@@ -229,6 +229,9 @@ func osgrid(v string) bool {
 // anybody may ring (080, 0300, 084, 087, 09) are not anybody's personal data.
 func phone(v string) bool {
 	v = strings.Replace(v, "(0)", "", 1)
+	if len(v) > 7 && strings.IndexByte("/.-", v[2]) >= 0 && (strings.HasPrefix(v[3:], "19") || strings.HasPrefix(v[3:], "20")) && v[7] == ' ' {
+		return false // the end of a date, and a time of day
+	}
 	d := digits(v, make([]byte, 0, 20))
 	international := strings.HasPrefix(strings.TrimLeft(v, "( "), "+") || len(d) > 4 && d[0] == 0 && d[1] == 0
 	for international && len(d) > 0 && d[0] == 0 {

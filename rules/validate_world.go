@@ -307,6 +307,16 @@ func fullYear(y int) int {
 	return y
 }
 
+// passWords: words as a password, unless they are what people say who give
+// none.
+func passWords(v string) bool {
+	switch strings.ToLower(strings.Trim(v, " .,;:!?\"'`*_")) {
+	case "please", "password", "the password", "passw0rd", "secret", "a secret", "guess", "none", "nothing", "blank", "unknown", "wrong", "incorrect", "forgotten", "changed", "changeme", "expired", "on the wall", "the usual", "same as before", "friend":
+		return false
+	}
+	return true
+}
+
 // password: what people choose as one: no plain word, no ordinary number, no
 // placeholder.
 func password(v string) bool {

@@ -97,7 +97,7 @@ func typo(rng *rand.Rand, w string) string {
 func lowerFirst(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	next, _ := utf8.DecodeRuneInString(s[n:])
-	if unicode.IsUpper(r) && !unicode.IsUpper(next) && !unicode.IsDigit(next) {
+	if unicode.IsUpper(r) && unicode.IsLower(next) {
 		return string(unicode.ToLower(r)) + s[n:]
 	}
 	return s

@@ -16,7 +16,7 @@ const monthConfig = `organisation: Calderwick Borough Council
 bots:
   practice: {enabled: true, new_rooms: act}
 directory:
-  file: people.csv
+  file: %s
   stale_after: 2400h
   mapping: {id: Staff number, name: Full name, phones: [Mobile], leaves: Leaving date}
 `
@@ -52,7 +52,7 @@ func newLife(t *testing.T, p *monthPlan) *life {
 		keep: k, p: p, byID: map[string]*saying{}, after: map[*monthChat]string{},
 		seen: map[string]string{}, said: map[string]string{},
 	}
-	k.must(os.WriteFile(k.config, []byte(monthConfig), 0o600))
+	k.must(os.WriteFile(k.config, fmt.Appendf(nil, monthConfig, filepath.Join(l.dir, "people.csv")), 0o600))
 	f.directory()
 	k.begin()
 	for _, c := range p.chats {
@@ -106,6 +106,7 @@ func (f *life) play() {
 	}
 	f.must(f.advance(72 * time.Hour))
 	f.look()
+	f.t.Log(f.command("leavers", "list"))
 }
 
 // holds places the hold in the middle of the month, and releases it later.
@@ -128,16 +129,26 @@ func (h heldTime) covers(at time.Time) bool {
 	return !h.from.IsZero() && !at.Before(h.from) && (h.to.IsZero() || at.Before(h.to))
 }
 
-// sitting posts what is said, all chats side by side and each in its order.
+// sitting posts what is said, all people side by side and each in their order.
 func (f *life) sitting(at *sitting) {
 	f.t.Helper()
-	var all sync.WaitGroup
-	faults := make(chan error, len(f.p.chats))
+	type seat struct {
+		c *monthChat
+		m *monthPerson
+	}
+	says := map[seat][]*saying{}
 	for _, c := range f.p.chats {
+		for _, one := range at.says[c] {
+			says[seat{c, one.by}] = append(says[seat{c, one.by}], one)
+		}
+	}
+	var all sync.WaitGroup
+	faults := make(chan error, len(says))
+	for _, mine := range says {
 		all.Go(func() {
-			for _, one := range at.says[c] {
+			for _, one := range mine {
 				for _, text := range one.texts {
-					id, err := f.post(c.id, one.by.id, text)
+					id, err := f.post(one.chat.id, one.by.id, text)
 					if err != nil {
 						faults <- fmt.Errorf("%s: %w", one.frame, err)
 						return

@@ -42,7 +42,7 @@ func plainSlots() map[string]func(*speaker) string {
 			return pickOf(s.rng, "LD9", "HR29", "SY49", "CW99") + " " + digits(s.rng, 1) + letters(s.rng, 2)
 		},
 		"pool_reg": func(s *speaker) string {
-			return letters(s.rng, 2) + pickOf(s.rng, "00", "50") + " " + letters(s.rng, 3)
+			return publishedReg(s.rng)
 		},
 		"day": func(s *speaker) string {
 			return pickOf(s.rng, "Mon", "Tues", "Weds", "Thurs", "Fri", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -95,7 +95,7 @@ func sensitiveSlots() map[string]func(*speaker) string {
 		},
 		"passport": func(s *speaker) string { return digits(s.rng, 9) },
 		"reg": func(s *speaker) string {
-			return letters(s.rng, 2) + pickOf(s.rng, "00", "50") + pickOf(s.rng, " ", "") + letters(s.rng, 3)
+			return publishedReg(s.rng)
 		},
 	}
 }
@@ -208,6 +208,11 @@ func bankDetails(rng *rand.Rand) string {
 		sort = strings.ReplaceAll(sort, "-", pickOf(rng, "", " "))
 	}
 	return pickOf(rng, sort+" "+account, "sort code "+sort+" account "+account, "s/c "+sort+" a/c "+account, sort+" / "+account, "sort "+sort+"\nacc no "+account)
+}
+
+// publishedReg is one of the registrations that stand in published examples.
+func publishedReg(rng *rand.Rand) string {
+	return pickOf(rng, "AB51 DVL", "BD51 SMR", "BD51SMR", "AB12 CDE", "AB71 XYZ", "AB51DVL")
 }
 
 func password(s *speaker) string {
