@@ -1,0 +1,77 @@
+package slack
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+const (
+	requestMost = 4 << 20
+	storeWithin = 2800 * time.Millisecond // Slack waits for three seconds
+)
+
+// ServeHTTP takes signed requests of the Events API and of interactions. They
+// are answered with 200 once they are stored; what is not stored in time is
+// answered with 503, so that Slack sends it again.
+func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !b.o.HTTP || r.Method != http.MethodPost {
+		http.NotFound(w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestMost))
+	if err != nil {
+		http.Error(w, "this request is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	v, err := slack.NewSecretsVerifier(r.Header, b.o.Secret) // refuses what is older than five minutes
+	if err == nil {
+		_, _ = v.Write(body) // a hash takes everything
+		err = v.Ensure()
+	}
+	if err != nil {
+		http.Error(w, "this request is not signed by Slack", http.StatusUnauthorized)
+		return
+	}
+	kind, payload := "events_api", json.RawMessage(body)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		form, err := url.ParseQuery(string(body))
+		if err != nil || form.Get("payload") == "" {
+			w.WriteHeader(http.StatusOK) // a command, which is not for us
+			return
+		}
+		kind, payload = "interactive", json.RawMessage(form.Get("payload"))
+	}
+	var outer callback
+	if json.Unmarshal(payload, &outer) == nil && outer.Type == "url_verification" {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, outer.Challenge)
+		return
+	}
+	b.mu.Lock()
+	l := b.life
+	b.mu.Unlock()
+	if l == nil {
+		http.Error(w, "not yet", http.StatusServiceUnavailable)
+		return
+	}
+	stored := make(chan struct{})
+	var once sync.Once
+	b.take(l, kind, payload, func() { once.Do(func() { close(stored) }) })
+	t := time.NewTimer(storeWithin)
+	defer t.Stop()
+	select {
+	case <-stored:
+		w.WriteHeader(http.StatusOK)
+	case <-t.C:
+		http.Error(w, "not stored yet", http.StatusServiceUnavailable)
+	case <-l.ctx.Done():
+		http.Error(w, "not stored", http.StatusServiceUnavailable)
+	}
+}

@@ -1,0 +1,285 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"chaperone/internal/chat"
+)
+
+// take translates what Slack sent and lines it up to be delivered. ack is
+// called once it is stored, or at once where there is nothing to store.
+func (b *Bot) take(l *life, kind string, payload json.RawMessage, ack func()) {
+	switch kind {
+	case "events_api":
+		var outer callback
+		if err := json.Unmarshal(payload, &outer); err != nil {
+			b.o.Log.Warn("Slack sent an event that cannot be read; it was passed over")
+			ack()
+			return
+		}
+		e, err := decodeEvent(outer.Event)
+		if err != nil {
+			b.o.Log.Warn("Slack sent an event that cannot be read; it was passed over", "event", outer.EventID)
+			ack()
+			return
+		}
+		b.happened(l, &e, ack)
+	case "interactive":
+		var i interaction
+		if err := json.Unmarshal(payload, &i); err != nil {
+			b.o.Log.Warn("Slack sent an interaction that cannot be read; it was passed over")
+			ack()
+			return
+		}
+		b.interacted(l, &i, ack)
+	default:
+		ack()
+	}
+}
+
+// happened lines up what an event means.
+func (b *Bot) happened(l *life, e *event, ack func()) {
+	local, name := e.channel()
+	if e.Type == "reaction_added" {
+		local = e.Item.Channel
+	}
+	switch e.Type {
+	case "channel_rename", "group_rename", "channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
+		b.forget(local)
+	}
+	if local == "" || e.Typ == "im" || strings.HasPrefix(local, "D") { // what is said to the bot itself is no chat
+		ack()
+		return
+	}
+	if events := b.events(local, name, e); len(events) > 0 {
+		b.line(l, local, events, ack)
+		return
+	}
+	ack()
+}
+
+// events is what an event of a channel means.
+func (b *Bot) events(local, name string, e *event) []chat.Event {
+	ev := chat.Event{Chat: b.id(local), At: at(e.EventTS), Member: chat.MemberID(e.User)}
+	if ev.At.IsZero() {
+		ev.At = b.o.Now().UTC()
+	}
+	switch e.Type {
+	case "message":
+		return b.messageEvents(ev, e)
+	case "member_joined_channel", "member_left_channel":
+		b.forget(local)
+		return b.came(ev, e)
+	case "channel_rename", "group_rename":
+		ev.Kind, ev.Member, ev.Name, ev.Key = chat.Added, "", name, "renamed/"+e.EventTS
+		if c, err := b.channel(b.lifeContext(), local); err == nil {
+			ev.Name, ev.ChatKind = c.name, c.kind()
+		}
+	case "reaction_added":
+		ev.Kind, ev.Message, ev.Text = chat.Reacted, chat.MessageID(e.Item.TS), e.Reaction
+		ev.Key = "reaction/" + e.Item.TS + "/" + e.User + "/" + e.Reaction + "/" + e.EventTS
+		if e.Item.Type != "message" || e.User == b.self().user {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return []chat.Event{ev}
+}
+
+// came is somebody who came or went, or the bot itself.
+func (b *Bot) came(ev chat.Event, e *event) []chat.Event {
+	joined := e.Type == "member_joined_channel"
+	switch own := e.User == b.self().user; {
+	case own && joined:
+		ev.Kind, ev.Member, ev.Key = chat.Added, "", "added/"+e.EventTS
+		if c, err := b.channel(b.lifeContext(), ev.Chat.Local); err == nil {
+			ev.Name, ev.ChatKind = c.name, c.kind()
+		}
+	case own:
+		ev.Kind, ev.Member, ev.Key = chat.Removed, "", "removed/"+e.EventTS
+	case joined:
+		ev.Kind, ev.Key = chat.Joined, "joined/"+e.User+"/"+e.EventTS
+	default:
+		ev.Kind, ev.Key = chat.Left, "left/"+e.User+"/"+e.EventTS
+	}
+	return []chat.Event{ev}
+}
+
+// messageEvents is what an event about a message means.
+func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
+	switch e.Subtype {
+	case "message_deleted":
+		if e.Old != nil && b.ours(e.Old) {
+			return nil
+		}
+		return []chat.Event{deleted(ev, e.DeletedTS)}
+	case "message_changed":
+		switch {
+		case e.New == nil || b.ours(e.New):
+			return nil
+		case e.New.Subtype == "tombstone": // the head of a thread was deleted
+			return []chat.Event{deleted(ev, e.New.TS)}
+		case e.New.Edited == nil, e.Old != nil && e.Old.Edited != nil && e.Old.Edited.TS == e.New.Edited.TS:
+			return nil // a preview was added, or a reply counted: nobody edited it
+		}
+		return []chat.Event{edited(b.id(ev.Chat.Local), e.New)}
+	}
+	if b.ours(&e.Self) || silent[e.Subtype] || e.Self.TS == "" {
+		return nil
+	}
+	return b.standing(ev.Chat, &e.Self)
+}
+
+// standing is what a message means that stands in a chat.
+func (b *Bot) standing(id chat.ID, m *message) []chat.Event {
+	ev := chat.Event{
+		Key: "posted/" + m.TS, Kind: chat.Posted, Chat: id, At: at(m.TS), Member: author(m), Message: chat.MessageID(m.TS), Text: m.said(),
+	}
+	if m.Thread != "" && m.Thread != m.TS {
+		ev.ReplyTo = chat.MessageID(m.Thread)
+	}
+	if m.Edited == nil {
+		return []chat.Event{ev}
+	}
+	return []chat.Event{ev, edited(id, m)}
+}
+
+func edited(id chat.ID, m *message) chat.Event {
+	return chat.Event{
+		Key: "edited/" + m.TS + "/" + m.Edited.TS, Kind: chat.Edited, Chat: id, At: at(m.Edited.TS), Member: author(m),
+		Message: chat.MessageID(m.TS), Revision: revision(m.Edited.TS), Text: m.said(),
+	}
+}
+
+// deleted is a message that is there no longer. Slack does not tell who deleted
+// it.
+func deleted(ev chat.Event, ts string) chat.Event {
+	ev.Kind, ev.Key, ev.Message, ev.Member = chat.Deleted, "deleted/"+ts, chat.MessageID(ts), ""
+	return ev
+}
+
+// author is who wrote a message: a person, or another app.
+func author(m *message) chat.MemberID {
+	if m.User != "" {
+		return chat.MemberID(m.User)
+	}
+	return chat.MemberID(m.Bot)
+}
+
+// ours reports whether the bot wrote a message itself.
+func (b *Bot) ours(m *message) bool {
+	self := b.self()
+	return (m.User != "" && m.User == self.user) || (m.Bot != "" && m.Bot == self.bot)
+}
+
+func (b *Bot) self() me {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.me
+}
+
+// lifeContext is the one of the Run that is under way.
+func (b *Bot) lifeContext() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life == nil {
+		return context.Background()
+	}
+	return b.life.ctx
+}
+
+// interacted lines up what somebody did with a prompt.
+func (b *Bot) interacted(l *life, i *interaction, ack func()) {
+	switch i.Type {
+	case "view_submission":
+		r, ok := readRef(i.View.Private)
+		if i.View.Callback != modalCallback || !ok {
+			ack()
+			return
+		}
+		ev := chat.Event{
+			Key: "view/" + i.View.ID, Kind: chat.Answered, Chat: b.id(r.Chat), At: b.o.Now().UTC(), Member: chat.MemberID(i.User.ID),
+			Prompt: r.Prompt, Answer: r.Answer, Text: i.View.State.Values[inputBlock][inputAction].Value,
+		}
+		b.line(l, r.Chat, []chat.Event{ev}, ack)
+	case "block_actions":
+		b.pressed(l, i, ack)
+	default:
+		ack()
+	}
+}
+
+// pressed lines up a pressed button or changed ticks. An answer that wants a
+// sentence opens a modal for it instead.
+func (b *Bot) pressed(l *life, i *interaction, ack func()) {
+	var events []chat.Event
+	local := ""
+	for _, a := range i.Actions {
+		when := at(a.TS)
+		if when.IsZero() {
+			when = b.o.Now().UTC()
+		}
+		base := chat.Event{At: when, Member: chat.MemberID(i.User.ID)}
+		switch {
+		case strings.HasPrefix(a.ID, answerAction):
+			r, ok := readRef(a.Value)
+			if !ok {
+				continue
+			}
+			if r.Text {
+				l.work.Go(func() { b.askText(l.ctx, i.Trigger, r, ack) })
+				return
+			}
+			base.Kind, base.Prompt, base.Answer = chat.Answered, r.Prompt, r.Answer
+			base.Key = "answer/" + r.Prompt + "/" + i.User.ID + "/" + a.TS
+			base.Chat, local = b.id(r.Chat), r.Chat
+			events = append(events, base)
+		case strings.HasPrefix(a.ID, stepsAction):
+			r, ok := readRef(strings.TrimPrefix(a.Block, stepsBlock))
+			if !ok {
+				continue
+			}
+			local = r.Chat
+			chosen := map[string]bool{}
+			for _, s := range a.Selected {
+				chosen[s.Value] = true
+			}
+			for _, step := range i.steps() {
+				t := base
+				t.Kind, t.Chat, t.Prompt, t.Step, t.Done = chat.Ticked, b.id(r.Chat), r.Prompt, step, chosen[step]
+				t.Key = "tick/" + r.Prompt + "/" + step + "/" + a.TS
+				events = append(events, t)
+			}
+		}
+	}
+	if len(events) == 0 {
+		ack()
+		return
+	}
+	b.line(l, local, events, ack)
+}
+
+// steps lists the steps that the message of an interaction offers.
+func (i *interaction) steps() []string {
+	var out []string
+	for _, block := range i.Message.Blocks {
+		for _, raw := range block.Elements {
+			var e struct {
+				Action  string `json:"action_id"`
+				Options []struct {
+					Value string `json:"value"`
+				} `json:"options"`
+			}
+			if json.Unmarshal(raw, &e) != nil || !strings.HasPrefix(e.Action, stepsAction) {
+				continue
+			}
+			for _, o := range e.Options {
+				out = append(out, o.Value)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,206 @@
+package slack
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// What Slack sends is decoded here with only the fields that are needed, and
+// leniently: an unknown block or a new field must not cost a message.
+
+type envelope struct {
+	ID      string          `json:"envelope_id"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+func decodeEnvelope(b []byte) (envelope, error) {
+	var e envelope
+	return e, json.Unmarshal(b, &e)
+}
+
+// callback is the outside of an event.
+type callback struct {
+	Type      string          `json:"type"`
+	Challenge string          `json:"challenge"`
+	EventID   string          `json:"event_id"`
+	Event     json.RawMessage `json:"event"`
+}
+
+// event is the inside of one.
+type event struct {
+	Self      message         `json:"-"` // where it is a message
+	Type      string          `json:"type"`
+	Subtype   string          `json:"subtype"`
+	User      string          `json:"user"`
+	Channel   json.RawMessage `json:"channel"` // an id, or an object with one
+	Typ       string          `json:"channel_type"`
+	EventTS   string          `json:"event_ts"`
+	DeletedTS string          `json:"deleted_ts"`
+	New       *message        `json:"message"`
+	Old       *message        `json:"previous_message"`
+	Reaction  string          `json:"reaction"`
+	Item      struct {
+		Type    string `json:"type"`
+		Channel string `json:"channel"`
+		TS      string `json:"ts"`
+	} `json:"item"`
+}
+
+func decodeEvent(b []byte) (event, error) {
+	var e event
+	if err := json.Unmarshal(b, &e); err != nil {
+		return e, err
+	}
+	return e, json.Unmarshal(b, &e.Self)
+}
+
+// channel gives the id of the channel that an event is about, and its new name
+// where it has one.
+func (e *event) channel() (id, name string) {
+	if json.Unmarshal(e.Channel, &id) == nil {
+		return id, ""
+	}
+	var c struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(e.Channel, &c) // without one it is about no channel
+	return c.ID, c.Name
+}
+
+// message is a message as events and history give it.
+type message struct {
+	Type     string `json:"type"`
+	Subtype  string `json:"subtype"`
+	User     string `json:"user"`
+	Bot      string `json:"bot_id"`
+	Text     string `json:"text"`
+	TS       string `json:"ts"`
+	Thread   string `json:"thread_ts"`
+	Replies  int    `json:"reply_count"`
+	Latest   string `json:"latest_reply"`
+	Edited   *edit  `json:"edited"`
+	Files    []file `json:"files"`
+	Attached []struct {
+		Pretext  string `json:"pretext"`
+		Title    string `json:"title"`
+		Text     string `json:"text"`
+		Fallback string `json:"fallback"`
+	} `json:"attachments"`
+	Metadata struct {
+		Type    string  `json:"event_type"`
+		Payload payload `json:"event_payload"`
+	} `json:"metadata"`
+}
+
+type edit struct {
+	User string `json:"user"`
+	TS   string `json:"ts"`
+}
+
+type file struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// UnmarshalJSON reads what can be read: what has another form than it should is
+// left out, so that it does not cost the rest.
+func (m *message) UnmarshalJSON(b []byte) error {
+	type bare message
+	if json.Unmarshal(b, (*bare)(m)) == nil {
+		return nil
+	}
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return err
+	}
+	*m = message{}
+	for name, into := range map[string]any{
+		"type": &m.Type, "subtype": &m.Subtype, "user": &m.User, "bot_id": &m.Bot, "text": &m.Text, "ts": &m.TS, "thread_ts": &m.Thread,
+		"reply_count": &m.Replies, "latest_reply": &m.Latest, "edited": &m.Edited, "files": &m.Files, "attachments": &m.Attached, "metadata": &m.Metadata,
+	} {
+		if raw, ok := parts[name]; ok {
+			_ = json.Unmarshal(raw, into) // see above
+		}
+	}
+	return nil
+}
+
+// payload is what the bot writes into the metadata of its own messages, and
+// finds them by.
+type payload struct {
+	Key    string `json:"key"`
+	Kind   string `json:"kind"`
+	Prompt string `json:"prompt,omitempty"`
+}
+
+// metadataType names the bot's own metadata.
+const metadataType = "chaperone"
+
+// said is all that a message says: its text, what is attached and the names of
+// its files.
+func (m *message) said() string {
+	parts := []string{}
+	if m.Text != "" {
+		parts = append(parts, readable(m.Text))
+	}
+	for _, a := range m.Attached {
+		if m.Text == "" || m.Bot != "" { // else it is a preview of what the text links to
+			for _, s := range []string{a.Pretext, a.Title, a.Text} {
+				if s != "" {
+					parts = append(parts, readable(s))
+				}
+			}
+		}
+	}
+	for _, f := range m.Files {
+		if name := f.Name; name != "" {
+			parts = append(parts, "["+name+"]")
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// silent are the kinds of message that nobody wrote.
+var silent = map[string]bool{
+	"channel_join": true, "channel_leave": true, "channel_topic": true, "channel_purpose": true, "channel_name": true, "channel_archive": true,
+	"channel_unarchive": true, "group_join": true, "group_leave": true, "group_topic": true, "group_purpose": true, "group_name": true,
+	"group_archive": true, "group_unarchive": true, "message_replied": true, "pinned_item": true, "unpinned_item": true, "channel_convert_to_private": true,
+	"channel_posting_permissions": true, "bot_add": true, "bot_remove": true, "reminder_add": true, "huddle_thread": true, "ekm_access_denied": true,
+	"assistant_app_thread": true, "tombstone": true, "document_mention": true, "bot_enable": true, "bot_disable": true, "sh_room_created": true,
+}
+
+// interaction is what somebody did with an element.
+type interaction struct {
+	Type string `json:"type"`
+	User struct {
+		ID string `json:"id"`
+	} `json:"user"`
+	Trigger string `json:"trigger_id"`
+	Actions []struct {
+		ID       string `json:"action_id"`
+		Block    string `json:"block_id"`
+		Type     string `json:"type"`
+		Value    string `json:"value"`
+		TS       string `json:"action_ts"`
+		Selected []struct {
+			Value string `json:"value"`
+		} `json:"selected_options"`
+	} `json:"actions"`
+	Message struct {
+		Blocks []struct {
+			Elements []json.RawMessage `json:"elements"`
+		} `json:"blocks"`
+	} `json:"message"`
+	View struct {
+		ID       string `json:"id"`
+		Callback string `json:"callback_id"`
+		Private  string `json:"private_metadata"`
+		State    struct {
+			Values map[string]map[string]struct {
+				Value string `json:"value"`
+			} `json:"values"`
+		} `json:"state"`
+	} `json:"view"`
+}
