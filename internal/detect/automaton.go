@@ -24,9 +24,10 @@ type automaton struct {
 	patterns [][]uint16 // the numbers that each pattern has outside
 	floating bool       // patterns may begin at every byte, not at the first only
 	class    [256]uint8
-	example  []byte // one byte of each class
-	stride   uint32 // the length of a row: the number of classes, rounded up to whole cache lines
-	most     int    // states before the memory is dropped and begun anew
+	example  []byte     // one byte of each class,
+	kind     []prevKind // and its kind
+	stride   uint32     // the length of a row: the number of classes, rounded up to whole cache lines
+	most     int        // states before the memory is dropped and begun anew
 
 	begins [4][]uint16 // by the kind of byte before and the class of the next, which of begun
 	begun  []begun
@@ -53,8 +54,7 @@ type state struct {
 	begun uint16   // those that wait because a pattern began at the byte before
 	pcs   []uint32 // those that wait besides, in order
 	prev  prevKind
-	ended []uint16                 // patterns that end before the byte that led here
-	final atomic.Pointer[[]uint16] // patterns that end here when the text does; nil while nobody has asked
+	ended []uint16 // patterns that end before the byte that led here
 }
 
 // begun is what beginning anew adds at one kind of place: where the patterns
@@ -119,16 +119,26 @@ type numbered struct {
 
 // newAutomaton joins patterns. With floating set a pattern may begin anywhere.
 func newAutomaton(progs []numbered, floating bool, most int) *automaton {
+	a := together(progs, floating, most)
+	classify(a)
+	a.ready()
+	return a
+}
+
+func together(progs []numbered, floating bool, most int) *automaton {
 	a := &automaton{floating: floating, most: most}
 	for n, p := range progs {
 		a.add(p.prog, uint16(n))
 		a.patterns = append(a.patterns, p.patterns)
 	}
-	a.classify()
+	return a
+}
+
+// ready makes the first states.
+func (a *automaton) ready() {
 	a.build = newBuilder(a)
 	a.prepareStarts()
-	a.cur.Store(a.newMemory(min(64, most)))
-	return a
+	a.cur.Store(a.newMemory(min(64, a.most)))
 }
 
 func (a *automaton) add(p *syntax.Prog, pattern uint16) {
@@ -177,60 +187,76 @@ func asciiOf(in *syntax.Inst) (set [2]uint64) {
 	return set
 }
 
-// classify puts bytes that no instruction and no boundary tells apart into one
-// class, so that a row has some tens of entries and not 256.
-func (a *automaton) classify() {
+// classify puts bytes that no instruction of some automata and no boundary
+// tells apart into one class, so that a row has some tens of entries and not
+// 256.
+func classify(all ...*automaton) {
 	sets := map[[2]uint64]bool{}
-	for i := range a.insts {
-		if a.insts[i].op == syntax.InstRune {
-			sets[a.insts[i].set] = true
+	for _, a := range all {
+		for i := range a.insts {
+			if a.insts[i].op == syntax.InstRune {
+				sets[a.insts[i].set] = true
+			}
 		}
 	}
+	var class [256]uint8
 	split := map[[2]int]uint8{} // (class so far, in the set) -> new class
-	for c := range 256 {
-		a.class[c] = uint8(kindOf(byte(c)))
+	for c := range class {
+		class[c] = uint8(kindOf(byte(c)))
 	}
 	for set := range sets {
 		clear(split)
-		for c := range 256 {
+		for c := range class {
 			in := 0
 			if c < 128 {
 				in = int(set[c>>6] >> (c & 63) & 1)
 			}
-			key := [2]int{int(a.class[c]), in}
+			key := [2]int{int(class[c]), in}
 			if _, ok := split[key]; !ok {
 				split[key] = uint8(len(split))
 			}
-			a.class[c] = split[key]
+			class[c] = split[key]
 		}
 	}
-	a.renumber()
+	example := renumber(&class)
+	kind := make([]prevKind, len(example))
+	for n := 1; n < len(kind); n++ {
+		kind[n] = kindOf(example[n])
+	}
+	for _, a := range all {
+		a.class, a.example, a.kind = class, example, kind
+		const line = 16 // entries
+		a.stride = (uint32(len(example)) + line - 1) / line * line
+	}
 }
 
+// endOfText is the class of what comes after the last byte.
+const endOfText = 0
+
 // renumber gives the classes that are common in texts the low numbers, so that
-// what is used of a row lies together.
-func (a *automaton) renumber() {
+// what is used of a row lies together, and gives one byte of each.
+func renumber(class *[256]uint8) (example []byte) {
 	var common [256]float64
 	first := map[uint8]byte{}
 	for c := 255; c >= 0; c-- {
 		if c < 128 {
-			common[a.class[c]] += shares[afterOther][c]
+			common[class[c]] += shares[afterOther][c]
 		}
-		first[a.class[c]] = byte(c)
+		first[class[c]] = byte(c)
 	}
 	order := slices.SortedFunc(maps.Keys(first), func(x, y uint8) int {
 		return cmp.Or(cmp.Compare(common[y], common[x]), cmp.Compare(first[x], first[y]))
 	})
 	number := map[uint8]uint8{}
-	for n, class := range order {
-		number[class] = uint8(n)
-		a.example = append(a.example, first[class])
+	example = []byte{0} // endOfText has none
+	for _, class := range order {
+		number[class] = uint8(len(example))
+		example = append(example, first[class])
 	}
-	for c := range a.class {
-		a.class[c] = number[a.class[c]]
+	for c := range class {
+		class[c] = number[class[c]]
 	}
-	const line = 16 // entries
-	a.stride = (uint32(len(order)) + line - 1) / line * line
+	return example
 }
 
 // newMemory holds two states to begin with: row 0 stands for "unknown", and
@@ -294,13 +320,7 @@ func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory
 	followed := a.build.followed
 	defer func() { e.made += a.build.followed - followed }()
 	from := m.states[row/a.stride].Load()
-	cur := a.cur.Load()
-	if cur.used+2 > len(cur.states) {
-		cur = a.grow(cur)
-	}
-	if cur != m {
-		row = a.intern(cur, from) &^ noteworthy
-	}
+	cur, row := a.current(m, row)
 	at := row + uint32(class)
 	if v := cur.next[at]; v != 0 {
 		return cur, v
@@ -310,6 +330,19 @@ func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory
 	v := a.intern(cur, next)
 	atomic.StoreUint32(&cur.next[at], v)
 	return cur, v
+}
+
+// current gives the current memory, with room for two more states, and the row
+// there of a row of m, which may be older. The caller holds the lock.
+func (a *automaton) current(m *memory, row uint32) (*memory, uint32) {
+	cur := a.cur.Load()
+	if cur.used+2 > len(cur.states) {
+		cur = a.grow(cur)
+	}
+	if cur != m {
+		row = a.intern(cur, m.states[row/a.stride].Load()) &^ noteworthy
+	}
+	return cur, row
 }
 
 // grow doubles the memory, or drops it when it has reached its bound: readers
@@ -328,16 +361,4 @@ func (a *automaton) grow(old *memory) *memory {
 	}
 	a.cur.Store(m)
 	return m
-}
-
-// finals gives the patterns that end where the text does.
-func (a *automaton) finals(s *state) []uint16 {
-	if known := s.final.Load(); known != nil {
-		return *known
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	found := slices.Clone(a.build.finals(s))
-	s.final.Store(&found)
-	return found
 }

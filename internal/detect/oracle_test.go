@@ -141,8 +141,8 @@ func TestSameAsRegexp(t *testing.T) {
 	found, asked := 0, 0
 	for n := range *oracleMessages {
 		text := g.message()
-		hits, err := l.union.hits(context.Background(), text, nil, &effort{})
-		if err != nil {
+		var s search
+		if err := l.union.look(context.Background(), text, &s); err != nil {
 			t.Fatal(err)
 		}
 		holds := gate.Read(text)
@@ -157,7 +157,7 @@ func TestSameAsRegexp(t *testing.T) {
 				}
 			}
 			for _, i := range o.patterns {
-				got := matches(l, text, hits, i)
+				got := matches(l, text, s.hits, i)
 				found += len(want)
 				if !slices.EqualFunc(got, want, slices.Equal[[]int]) {
 					t.Fatalf("pattern %s\non %q:\nengine %v\nregexp %v", o.re, text, got, want)
@@ -183,18 +183,18 @@ func TestSimulationSaysTheSame(t *testing.T) {
 	for _, a := range set.loud.union {
 		for range 200 {
 			text := g.message()
-			r := a.reader()
-			want, err := r.alone(context.Background(), text, 0, nil, &effort{})
-			if err != nil {
-				t.Fatal(err)
+			var known, made lane
+			known.start(a, text, 0)
+			made.start(a, text, 0)
+			made.walker = a.walk(made.m.states[made.row/a.stride].Load())
+			for _, l := range []*lane{&known, &made} {
+				if err := l.read(context.Background(), text, len(text), &effort{}); err != nil {
+					t.Fatal(err)
+				}
+				l.step(endOfText, &effort{})
 			}
-			m := a.cur.Load()
-			got, err := a.simulate(context.Background(), text, 0, m.states[1].Load(), nil, &effort{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !slices.Equal(got, want) {
-				t.Fatalf("%q: %v, want %v", text, got, want)
+			if !slices.Equal(made.hits, known.hits) {
+				t.Fatalf("%q: %v, want %v", text, made.hits, known.hits)
 			}
 		}
 	}

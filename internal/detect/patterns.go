@@ -50,8 +50,7 @@ func (p *Patterns) Count(ctx context.Context, text string) (int, error) {
 	defer p.s.scratch.Put(w)
 	v := w.builder.view(text)
 	defer w.builder.forget()
-	var err error
-	if w.hits, err = p.l.union.hits(ctx, v.text, w.hits[:0], &w.spent); err != nil || len(w.hits) == 0 {
+	if err := p.l.union.look(ctx, v.text, &w.search); err != nil || len(w.hits) == 0 {
 		return 0, err
 	}
 	clear(w.next)

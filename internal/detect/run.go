@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"regexp/syntax"
 	"slices"
@@ -21,81 +22,16 @@ type effort struct {
 	checks int // values checked
 }
 
-// mayAdd is how many states a text may have added by its i-th byte before the
-// rest of it is read without remembering: a text made to be hard costs itself
-// time, and not everybody their memory. The first talk that a set reads adds
-// one in some ten bytes, later talk one in some hundred.
-func mayAdd(i int) int { return 4096 + i/8 }
-
-// reader is an automaton on its way through a text.
-type reader struct {
-	a     *automaton
-	m     *memory
-	row   uint32
-	built int // states that it added
-}
-
-func (a *automaton) reader() reader {
-	return reader{a: a, m: a.cur.Load(), row: a.startRow(prevNone)}
-}
-
-// turn takes the transition v at text[i], which is unknown or noteworthy. It
-// says false when the text has added more states than it may.
-func (r *reader) turn(text string, i int, v uint32, out []hit, e *effort) ([]hit, bool) {
-	if v == 0 {
-		if r.built++; r.built > mayAdd(i) {
-			return out, false
-		}
-		r.m, v = r.a.step(r.m, r.row, r.a.class[text[i]], e)
-	}
-	r.row = v &^ noteworthy
-	if v&noteworthy != 0 {
-		out = r.a.note(r.m.states[r.row/r.a.stride].Load().ended, i, out)
-	}
-	return out, true
-}
-
-// finish gives the patterns that end where the text does.
-func (r *reader) finish(text string, out []hit) []hit {
-	return r.a.note(r.a.finals(r.m.states[r.row/r.a.stride].Load()), len(text), out)
-}
-
-// note appends the hits of the parts that end at a place.
-func (a *automaton) note(ended []uint16, at int, out []hit) []hit {
-	for _, part := range ended {
-		for _, p := range a.patterns[part] {
-			out = append(out, hit{p, int32(at)})
-		}
-	}
-	return out
-}
-
-// alone reads text from i on to its end.
-func (r *reader) alone(ctx context.Context, text string, i int, out []hit, e *effort) ([]hit, error) {
-	for i < len(text) {
-		if err := ctx.Err(); err != nil {
-			return out, err
-		}
-		for stop := min(i+checkEvery, len(text)); i < stop; i++ {
-			v := atomic.LoadUint32(&r.m.next[r.row+uint32(r.a.class[text[i]])])
-			if int32(v) > 0 {
-				r.row = v
-				continue
-			}
-			var ok bool
-			if out, ok = r.turn(text, i, v, out, e); !ok {
-				return r.a.simulate(ctx, text, i, r.m.states[r.row/r.a.stride].Load(), out, e)
-			}
-		}
-	}
-	return r.finish(text, out), nil
-}
+// mayAdd is how many states a reader may have added after i bytes before it
+// reads on without remembering: a text made to be hard costs itself time, and
+// not everybody their memory. The first talk that a set reads adds one in some
+// ten bytes, later talk one in some hundred.
+func mayAdd(i int) int { return 2048 + i/8 }
 
 // union is two automata that together look for all patterns of a layer: those
 // that begin at the beginning of a word, and those that may begin inside one.
 // In one automaton each state of the ones would be there once for each state
-// of the others. Read side by side, they cost little more than one: neither
-// waits for what the other loads.
+// of the others. Both have the same classes.
 type union [2]*automaton
 
 // newUnion joins the parts that the patterns of a layer are looked for by.
@@ -117,7 +53,11 @@ func newUnion(parts []*syntax.Regexp) union {
 			words = append(words, numbered{prog, sharing})
 		}
 	}
-	return union{newAutomaton(words, true, unionStates), newAutomaton(others, true, unionStates)}
+	u := union{together(words, true, unionStates), together(others, true, unionStates)}
+	classify(u[0], u[1])
+	u[0].ready()
+	u[1].ready()
+	return u
 }
 
 // beginsInsideWords says whether a match may begin between two characters of a
@@ -132,82 +72,244 @@ func beginsInsideWords(prog *syntax.Prog) bool {
 	})
 }
 
-// hits appends to out every place where a pattern may end, until ctx does. The
-// places of each pattern are in order.
-func (u union) hits(ctx context.Context, text string, out []hit, e *effort) ([]hit, error) {
-	e.read += len(text)
-	words, others := u[0].reader(), u[1].reader()
-	for i := 0; i < len(text); {
-		if err := ctx.Err(); err != nil {
-			return out, err
-		}
-		for stop := min(i+checkEvery, len(text)); i < stop; i++ {
-			var v, w uint32
-			if i, v, w = both(&words, &others, text[:stop], i); i == stop {
-				break
-			}
-			var ok bool
-			if out, ok = words.turn(text, i, v, out, e); !ok {
-				return apart(ctx, text, i, &words, i, &others, out, e)
-			}
-			if out, ok = others.turn(text, i, w, out, e); !ok {
-				return apart(ctx, text, i, &others, i+1, &words, out, e)
-			}
-		}
-	}
-	return others.finish(text, words.finish(text, out)), nil
+// search is where a union looks for hits, and what it found.
+type search struct {
+	hits  []hit   // the places of each pattern are in order
+	lanes [4]lane // the first half of the text for either automaton, then the second
+	spent effort
 }
 
-// both reads on while both know where to go and nothing is noteworthy. It
-// gives the place where that ends and the transitions there.
-func both(words, others *reader, text string, i int) (int, uint32, uint32) {
-	class, class2 := &words.a.class, &others.a.class
-	next, next2 := words.m.next, others.m.next
-	row, row2 := words.row, others.row
-	var v, w uint32
-	for ; i < len(text); i++ {
-		c := text[i]
-		v = atomic.LoadUint32(&next[row+uint32(class[c])])
-		w = atomic.LoadUint32(&next2[row2+uint32(class2[c])])
-		if int32((v-1)|(w-1)) < 0 { // 0, or with the bit
-			break
+// look fills in every place of a text where a pattern may end, until ctx does.
+//
+// Following one automaton through a text is waiting: where to look next hangs
+// on what was just loaded. So the text is read in four places at once, by
+// either automaton from its beginning and from its middle. What begins in the
+// first half and ends in the second is found by the first lane reading on,
+// until it has arrived in the state that the second lane had there: from there
+// on both find the same.
+func (u union) look(ctx context.Context, text string, s *search) error {
+	s.hits = s.hits[:0]
+	s.spent.read += len(text)
+	half := len(text) / 2
+	for n := range s.lanes {
+		s.lanes[n].start(u[n%2], text, n/2*half)
+	}
+	if err := s.together(ctx, text, half); err != nil {
+		return err
+	}
+	for n := range u {
+		first, second := &s.lanes[n], &s.lanes[n+2]
+		if err := second.read(ctx, text, len(text), &s.spent); err != nil {
+			return err
 		}
-		row, row2 = v, w
+		second.step(endOfText, &s.spent)
+		if err := first.read(ctx, text, half, &s.spent); err != nil {
+			return err
+		}
+		known, err := first.join(ctx, text, second, &s.spent)
+		if err != nil {
+			return err
+		}
+		s.hits = append(append(s.hits, first.hits...), second.hits[known:]...)
 	}
-	words.row, others.row = row, row2
-	return i, v, w
-}
-
-// apart reads on with each reader alone: with the one that may add no more
-// states from one place, and with the other from another.
-func apart(ctx context.Context, text string, from int, spent *reader, at int, other *reader, out []hit, e *effort) ([]hit, error) {
-	out, err := spent.a.simulate(ctx, text, from, spent.m.states[spent.row/spent.a.stride].Load(), out, e)
-	if err != nil {
-		return out, err
-	}
-	return other.alone(ctx, text, at, out, e)
+	return nil
 }
 
 // checkEvery is how many bytes are read between two looks at the context.
 const checkEvery = 64 << 10
 
-// simulate reads text from i on without remembering states: slower by the
-// number of instructions that are alive, but in bounded memory.
-func (a *automaton) simulate(ctx context.Context, text string, i int, s *state, out []hit, e *effort) ([]hit, error) {
-	b := newBuilder(a)
-	defer func() { e.made += b.followed }()
-	s = &state{begun: s.begun, pcs: slices.Clone(s.pcs), prev: s.prev}
-	for ; i < len(text); i++ {
-		if i%1024 == 0 {
-			if err := ctx.Err(); err != nil {
-				return out, err
+// together reads with all four lanes until the first two have arrived at the
+// middle, or one of them may add no more states.
+func (s *search) together(ctx context.Context, text string, half int) error {
+	for i := 0; i < half; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for stop := min(i+checkEvery, half); i < stop; i++ {
+			if i = s.known(text, half, i, stop); i == stop {
+				break
+			}
+			slow := false
+			for n := range s.lanes {
+				s.lanes[n].at = n/2*half + i
+				l := &s.lanes[n]
+				l.step(l.a.class[text[l.at]], &s.spent)
+				slow = slow || l.walker != nil
+			}
+			if slow {
+				return nil
 			}
 		}
-		n := b.advance(s, a.class[text[i]])
-		out = a.note(n.ended, i, out)
-		s.begun, s.pcs, s.prev = n.begun, append(s.pcs[:0], n.pcs...), n.prev
 	}
-	return a.note(b.finals(s), len(text), out), nil
+	for n := range s.lanes {
+		s.lanes[n].at = n/2*half + half
+	}
+	return nil
+}
+
+// known reads on from text[i] and text[half+i] while all four lanes know where
+// to go and nothing is noteworthy, but not up to stop. It gives the place where
+// that ends.
+func (s *search) known(text string, half, i, stop int) int {
+	l := &s.lanes
+	class := &l[0].a.class
+	next, next2 := l[0].m.next, l[1].m.next
+	if l[0].m != l[2].m || l[1].m != l[3].m {
+		for n := range l {
+			l[n].refresh() // one has found its memory full, and the other not
+		}
+		return i
+	}
+	row, row2, row3, row4 := l[0].row, l[1].row, l[2].row, l[3].row
+	first, second := text[:stop], text[half:][:stop]
+	for ; i < len(first) && i < len(second); i++ {
+		c, d := uint32(class[first[i]]), uint32(class[second[i]])
+		v := atomic.LoadUint32(&next[row+c])
+		w := atomic.LoadUint32(&next2[row2+c])
+		x := atomic.LoadUint32(&next[row3+d])
+		y := atomic.LoadUint32(&next2[row4+d])
+		if int32((v-1)|(w-1)|(x-1)|(y-1)) < 0 { // 0, or with the bit
+			break
+		}
+		row, row2, row3, row4 = v, w, x, y
+	}
+	l[0].row, l[1].row, l[2].row, l[3].row = row, row2, row3, row4
+	return i
+}
+
+// lane is an automaton on its way through a text.
+type lane struct {
+	a      *automaton
+	m      *memory
+	row    uint32
+	from   int     // where it began
+	at     int     // where it is
+	built  int     // states that it added
+	walker *walker // when it may add no more
+	hits   []hit
+}
+
+func (l *lane) start(a *automaton, text string, at int) {
+	l.a, l.m, l.row = a, a.cur.Load(), a.startRow(before(text, at))
+	l.from, l.at, l.built, l.walker, l.hits = at, at, 0, nil, l.hits[:0]
+}
+
+// step reads the next byte, which is of a class.
+func (l *lane) step(class uint8, e *effort) {
+	if l.walker == nil {
+		v := atomic.LoadUint32(&l.m.next[l.row+uint32(class)])
+		if int32(v) > 0 {
+			l.row = v
+			l.at++
+			return
+		}
+		l.turn(v, class, e)
+	}
+	if l.walker != nil {
+		l.note(l.walker.step(class, e))
+	}
+	l.at++
+}
+
+// turn takes a transition that is unknown or noteworthy. Where it would add
+// more states than it may, it begins to read without remembering.
+func (l *lane) turn(v uint32, class uint8, e *effort) {
+	if v == 0 {
+		if l.built++; l.built > mayAdd(l.at-l.from) {
+			l.walker = l.a.walk(l.m.states[l.row/l.a.stride].Load())
+			return
+		}
+		l.m, v = l.a.step(l.m, l.row, class, e)
+	}
+	l.row = v &^ noteworthy
+	if v&noteworthy != 0 {
+		l.note(l.m.states[l.row/l.a.stride].Load().ended)
+	}
+}
+
+// refresh goes over into the current memory.
+func (l *lane) refresh() {
+	if l.walker == nil && l.m != l.a.cur.Load() {
+		l.a.mu.Lock()
+		l.m, l.row = l.a.current(l.m, l.row)
+		l.a.mu.Unlock()
+	}
+}
+
+// read reads on to a place.
+func (l *lane) read(ctx context.Context, text string, until int, e *effort) error {
+	for n := 1; l.at < until; n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		l.step(l.a.class[text[l.at]], e)
+	}
+	return nil
+}
+
+// note adds the hits of the parts that end where the lane is.
+func (l *lane) note(ended []uint16) {
+	for _, part := range ended {
+		for _, p := range l.a.patterns[part] {
+			l.hits = append(l.hits, hit{p, int32(l.at)})
+		}
+	}
+}
+
+// join reads on into what another lane of the same automaton has read, until it
+// has arrived in the state in which the other was there. It gives how many of
+// the other's hits it has found itself by then.
+func (l *lane) join(ctx context.Context, text string, other *lane, e *effort) (int, error) {
+	l.refresh()
+	same := lane{a: l.a, m: l.m, row: l.a.startRow(before(text, l.at))} // the other, once more
+	lost := l.walker != nil                                             // the other's way is not known any more
+	for n := 1; l.at < len(text) && (lost || l.row != same.row || l.m != same.m); n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+		}
+		class := l.a.class[text[l.at]]
+		if !lost {
+			v := atomic.LoadUint32(&same.m.next[same.row+uint32(class)])
+			same.row = v &^ noteworthy
+			lost = v == 0
+		}
+		l.step(class, e)
+		lost = lost || l.walker != nil
+		if !lost && l.m != same.m {
+			same.refresh()
+			l.refresh()
+		}
+	}
+	if l.at == len(text) {
+		l.step(endOfText, e)
+		return len(other.hits), nil
+	}
+	n, _ := slices.BinarySearchFunc(other.hits, l.at, func(h hit, at int) int { return cmp.Compare(int(h.end), at) })
+	return n, nil
+}
+
+// walker reads without remembering states: slower by the number of
+// instructions that wait, but in bounded memory.
+type walker struct {
+	b *builder
+	s state
+}
+
+func (a *automaton) walk(from *state) *walker {
+	return &walker{b: newBuilder(a), s: state{begun: from.begun, pcs: slices.Clone(from.pcs), prev: from.prev}}
+}
+
+// step reads one byte, of a class, and gives the parts that end before it.
+func (w *walker) step(class uint8, e *effort) []uint16 {
+	followed := w.b.followed
+	n := w.b.advance(&w.s, class)
+	e.made += w.b.followed - followed
+	w.s.begun, w.s.pcs, w.s.prev = n.begun, append(w.s.pcs[:0], n.pcs...), n.prev
+	return n.ended
 }
 
 // matches says whether text[start:end] is a match.
@@ -225,9 +327,12 @@ func (a *automaton) matches(text string, start, end int, e *effort) bool {
 func (a *automaton) ends(text string, start, limit int, e *effort, f func(end int) bool) {
 	m := a.cur.Load()
 	row := a.startRow(before(text, start))
-	i := start
-	for ; i < len(text) && i <= limit; i++ {
-		class := a.class[text[i]]
+	i, limit := start, min(limit, len(text))
+	for ; i <= limit; i++ {
+		class := uint8(endOfText)
+		if i < len(text) {
+			class = a.class[text[i]]
+		}
 		v := atomic.LoadUint32(&m.next[row+uint32(class)])
 		if v == 0 {
 			m, v = a.step(m, row, class, e)
@@ -243,9 +348,6 @@ func (a *automaton) ends(text string, start, limit int, e *effort, f func(end in
 		}
 	}
 	e.read += i - start
-	if limit >= len(text) && len(a.finals(m.states[row/a.stride].Load())) > 0 {
-		f(len(text))
-	}
 }
 
 // before is what stands before a place in a text.

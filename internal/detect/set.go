@@ -49,11 +49,11 @@ type layer struct {
 const noRule = -1
 
 // unionStates bounds the memory of the automaton of all rules.
-const unionStates = 1 << 15
+const unionStates = 1 << 16
 
 // scratch is what one scan needs and the next can use again.
 type scratch struct {
-	hits   []hit
+	search
 	next   []int32 // per pattern, the first place where a match may still begin
 	found  []candidate
 	said   said // in the text
@@ -61,7 +61,6 @@ type scratch struct {
 	view   view
 
 	builder viewBuilder
-	spent   effort
 	ends    endings  // of the match that is looked at
 	spelled [][2]int // runs of digits in words
 }
@@ -328,9 +327,7 @@ type candidate struct {
 // place where a pattern may end, the pattern's own automaton looks for where
 // it begins; each beginning is tried once.
 func (s *Set) candidates(ctx context.Context, l *layer, v *view, w *scratch) error {
-	var err error
-	w.hits, err = l.union.hits(ctx, v.text, w.hits[:0], &w.spent)
-	if err != nil || len(w.hits) == 0 {
+	if err := l.union.look(ctx, v.text, &w.search); err != nil || len(w.hits) == 0 {
 		return err
 	}
 	clear(w.next)

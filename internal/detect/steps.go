@@ -66,7 +66,7 @@ func (b *builder) advance(s *state, class uint8) *state {
 	if b.room < 0 {
 		b.forget()
 	}
-	next := &state{prev: kindOf(b.a.example[class])}
+	next := &state{prev: b.a.kind[class]}
 	if b.a.floating {
 		next.begun = b.a.begins[s.prev][class]
 	}
@@ -112,8 +112,8 @@ func (b *builder) follow(pc uint32, prev prevKind, class uint8) []uint32 {
 		at += uint32(prev) * b.a.stride
 	}
 	if row[at] == 0 {
-		b.closure([]uint32{pc}, flags(prev, kindOf(b.a.example[class])))
-		row[at] = b.keep(b.outs(b.a.example[class]))
+		b.closure([]uint32{pc}, flags(prev, b.a.kind[class]))
+		row[at] = b.keep(b.outs(class))
 	}
 	return b.list(row[at])
 }
@@ -131,8 +131,8 @@ func (b *builder) followBegun(n uint16, class uint8) []uint32 {
 	}
 	if row[class] == 0 {
 		from := &b.a.begun[n]
-		b.closure(from.pcs, flags(from.kind, kindOf(b.a.example[class])))
-		row[class] = b.keep(b.outs(b.a.example[class]))
+		b.closure(from.pcs, flags(from.kind, b.a.kind[class]))
+		row[class] = b.keep(b.outs(class))
 	}
 	return b.list(row[class])
 }
@@ -156,10 +156,14 @@ func (b *builder) keep(out []uint32, ended []uint16) uint32 {
 	return place
 }
 
-// outs gives where the instructions of the last closure go on that take c, and
-// the patterns that are at their end before it.
-func (b *builder) outs(c byte) ([]uint32, []uint16) {
+// outs gives where the instructions of the last closure go on that take a byte
+// of a class, and the patterns that are at their end before it.
+func (b *builder) outs(class uint8) ([]uint32, []uint16) {
+	if class == endOfText {
+		return nil, b.closed
+	}
 	var out []uint32
+	c := b.a.example[class]
 	for _, pc := range b.takes {
 		if in := &b.a.insts[pc]; in.takes(c) {
 			out = append(out, in.out)
@@ -221,13 +225,6 @@ func (b *builder) walk(pcs []uint32, holds func(*inst) bool) {
 	}
 }
 
-// finals gives the patterns that end in a state when the text does.
-func (b *builder) finals(s *state) []uint16 {
-	b.closure(slices.Concat(b.a.begun[s.begun].pcs, s.pcs), flags(s.prev, prevNone))
-	slices.Sort(b.closed)
-	return slices.Compact(b.closed)
-}
-
 // prepareStarts works out, once, what beginning anew adds at each kind of
 // place, so that making a state need not look at every pattern.
 func (a *automaton) prepareStarts() {
@@ -238,9 +235,9 @@ func (a *automaton) prepareStarts() {
 			a.begins[prev] = make([]uint16, len(a.example))
 			for kind := range prevKind(4) {
 				a.build.closure(a.starts, flags(prev, kind))
-				for class, c := range a.example {
-					if kindOf(c) == kind {
-						a.begins[prev][class] = a.begin(known, kind, c)
+				for class := 1; class < len(a.kind); class++ {
+					if a.kind[class] == kind {
+						a.begins[prev][class] = a.begin(known, kind, uint8(class))
 					}
 				}
 			}
@@ -249,9 +246,9 @@ func (a *automaton) prepareStarts() {
 	a.build.forget()
 }
 
-// begin gives the begun for byte c after the closure that was made last.
-func (a *automaton) begin(known map[string]uint16, kind prevKind, c byte) uint16 {
-	pcs, _ := a.build.outs(c)
+// begin gives the begun for a class after the closure that was made last.
+func (a *automaton) begin(known map[string]uint16, kind prevKind, class uint8) uint16 {
+	pcs, _ := a.build.outs(class)
 	key := fmt.Sprint(kind, pcs)
 	n, ok := known[key]
 	if !ok {

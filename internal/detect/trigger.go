@@ -141,7 +141,7 @@ func trimmed(re *syntax.Regexp) *syntax.Regexp {
 // which an open end of it is waited for, and for each time that it is found.
 const (
 	waits    = 1
-	falseHit = 4000
+	falseHit = 500
 	openHit  = 2 * falseHit // more, where the match may go on and on
 )
 

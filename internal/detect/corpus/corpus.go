@@ -19,13 +19,19 @@ type Corpus struct {
 // New begins a corpus.
 func New(seed uint64) *Corpus { return &Corpus{r: rand.New(rand.NewPCG(seed, 7))} }
 
-// Messages gives messages of about so many bytes together.
+// Messages gives messages of about so many bytes together. They lie one after
+// the other in memory, as those of an import do.
 func (c *Corpus) Messages(bytes int) []string {
-	var out []string
-	for n := 0; n < bytes; {
-		m := c.Message()
-		n += len(m)
-		out = append(out, m)
+	var all strings.Builder
+	var ends []int
+	for all.Len() < bytes {
+		all.WriteString(c.Message())
+		ends = append(ends, all.Len())
+	}
+	out := make([]string, len(ends))
+	from := 0
+	for i, to := range ends {
+		out[i], from = all.String()[from:to], to
 	}
 	return out
 }
