@@ -23,6 +23,7 @@ func (a *App) learnCalls(t control.Table) {
 	t["suppressions.end"] = named(access.Govern, a.suppressionsEnd)
 	t["rules.example"] = named(access.Machine, a.rulesExample)
 	a.breachCalls(t)
+	a.measureCalls(t)
 }
 
 // Suppression is a judgement that something is not sensitive in one chat. It

@@ -41,9 +41,6 @@ type BreachAct struct {
 // weighFor is how long it stays open whether a record is proposed for a prompt.
 const weighFor = 30 * 24 * time.Hour
 
-// learn looks, once a minute, at what was asked and how it went.
-func (e *Engine) learn(ctx context.Context) error { return e.breaches(ctx) }
-
 // breaches proposes records, and says when their time runs out.
 func (e *Engine) breaches(ctx context.Context) error {
 	e.breach.Lock()

@@ -199,6 +199,7 @@ type Store interface {
 	Leavings
 	Suppressions
 	Breaches
+	Trends
 	Eraser
 }
 
@@ -426,7 +427,8 @@ type Engine struct {
 	clock    timekeeper
 	disposal sync.Mutex // held while runs of schedules move on
 	leaving  departing
-	breach   sync.Mutex // held while a breach record changes
+	breach   sync.Mutex // held while a breach record changes, and over trended
+	trended  string     // the day on which habits were last looked at
 }
 
 // Counts is what an engine has done since it started.

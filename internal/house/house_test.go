@@ -53,15 +53,16 @@ var allowed = map[string][]string{
 	"internal/audit":         {"internal/chat"},
 	"internal/access":        {},
 	"internal/breach":        {"internal/chat"},
+	"internal/measure":       {"internal/chat", "internal/policy", "internal/prompt"},
 	"internal/control":       {"internal/access"},
 	"internal/exports":       {"internal/chat"},
 
 	"internal/directory/directorytest": {"internal/chat", "internal/directory", "internal/directory/csv"},
 
 	"internal/engine": {"bots", "rules", "internal/chat", "internal/detect", "internal/policy", "internal/prompt", "internal/record",
-		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint", "internal/breach"},
+		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint", "internal/breach", "internal/measure"},
 	"internal/store": {"rules", "internal/access", "internal/chat", "internal/engine", "internal/policy", "internal/prompt", "internal/record",
-		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint", "internal/breach"},
+		"internal/hold", "internal/retention", "internal/clock", "internal/directory", "internal/audit", "internal/failpoint", "internal/breach", "internal/measure"},
 	"internal/store/storetest": {},
 	"internal/console": {"internal/access", "bots", "rules", "internal/chat", "internal/engine", "internal/store", "internal/policy", "internal/prompt",
 		"internal/record", "internal/hold", "internal/retention", "internal/directory", "internal/audit", "internal/clock"},
