@@ -1,0 +1,233 @@
+// Package whatsapp is a bot on WhatsApp: a device that is linked to a number of
+// the organisation's own, through a library that speaks the protocol of linked
+// devices.
+//
+// It is the only package that knows the library, and must not decide anything
+// or log what people say. It never writes to anybody by itself: what it sends
+// are effects (out.go).
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/libsignal/logger"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// ErrNotLinked means that no phone has linked the bot, or that it was unlinked.
+var ErrNotLinked = errors.New("no phone has linked the bot: run chaperone link whatsapp and scan the code with the phone of the bot's number")
+
+// errOutdated is what version drift looks like.
+var errOutdated = errors.New("WhatsApp refuses this version of the client: set bots.whatsapp.client_version to a newer one, or update Chaperone")
+
+// Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster
+// and bots.Backlog.
+type Bot struct {
+	o      Options
+	box    *sqlstore.Container
+	book   *book
+	device *store.Device
+	client *whatsmeow.Client
+
+	session atomic.Pointer[session] // nil while Run does not run
+	failed  int                     // times in a row that Run ended by itself; of Run
+
+	mu     sync.Mutex
+	groups map[types.JID]*types.GroupInfo // as last heard
+	up     chan struct{}                  // closed while the bot is connected and knows its chats
+	next   time.Time                      // when the next effect may be carried out
+}
+
+// quiet keeps the library under the library from writing to standard output.
+type quiet struct{}
+
+func (quiet) Debug(string, string)   {}
+func (quiet) Info(string, string)    {}
+func (quiet) Warning(string, string) {}
+func (quiet) Error(string, string)   {}
+func (quiet) Configure(string)       {}
+
+var silence = sync.OnceFunc(func() {
+	var l logger.Loggable = quiet{}
+	logger.Setup(&l)
+})
+
+// New opens the bot's database. The bot need not be linked yet.
+func New(ctx context.Context, o Options) (*Bot, error) {
+	o.fill()
+	silence()
+	if err := o.apply(); err != nil {
+		return nil, err
+	}
+	web, err := o.dialler()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bot{o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{}, up: make(chan struct{})}
+	if err := b.box.Upgrade(ctx); err != nil {
+		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
+	}
+	if b.book, err = openBook(ctx, o.DB); err != nil {
+		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
+	}
+	if b.device, err = b.box.GetFirstDevice(ctx); err != nil {
+		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
+	}
+	b.client = whatsmeow.NewClient(b.device, nil)
+	if web != nil {
+		b.client.SetPreLoginHTTPClient(web)
+		b.client.SetWebsocketHTTPClient(web)
+		b.client.SetMediaHTTPClient(web)
+	}
+	// An event is acknowledged when it is stored and not before, and what was
+	// decrypted but not stored can be had again: decrypting works once.
+	b.client.SynchronousAck = true
+	b.client.EnableDecryptedEventBuffer = true
+	b.client.EnableAutoReconnect = false // Run does
+	b.client.AddEventHandlerWithSuccessStatus(b.handle)
+	return b, nil
+}
+
+// Number is the number that the bot is linked to, in digits; empty while it is
+// not linked.
+func (b *Bot) Number() string {
+	if b.device.ID == nil {
+		return ""
+	}
+	return b.device.ID.User
+}
+
+// Account implements bots.Bot.
+func (b *Bot) Account() chat.Account { return Name }
+
+// Keeps implements bots.Backlog: WhatsApp keeps what is sent to a linked device
+// for two weeks, and unlinks it then.
+func (b *Bot) Keeps() time.Duration { return 14 * 24 * time.Hour }
+
+const (
+	answerWithin  = 30 * time.Second // the server
+	connectWithin = 10 * time.Second // an effect waits for a connection that is being made
+	longestPause  = time.Minute      // between two connections that failed
+)
+
+// Run implements bots.Bot. It is one connection: when that ends, so does Run.
+func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := pause(ctx, min(time.Second<<min(b.failed, 10)-time.Second, longestPause)); err != nil {
+		return err
+	}
+	b.failed++
+	if b.device.ID == nil {
+		return ErrNotLinked
+	}
+	s := &session{ctx: ctx, deliver: deliver, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
+	if !b.session.CompareAndSwap(nil, s) {
+		return errors.New("the WhatsApp account is connected already")
+	}
+	defer b.down()
+	defer s.close()
+	if err := b.book.prune(ctx, b.o.Now()); err != nil {
+		return err
+	}
+	if err := b.client.ConnectContext(ctx); err != nil {
+		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
+	}
+	defer b.client.Disconnect()
+	select {
+	case <-ctx.Done():
+		b.failed = 0
+		return ctx.Err()
+	case err := <-s.ended:
+		return err
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// connected is called when the server has let the bot in.
+func (b *Bot) connected(s *session) {
+	b.failed = 0
+	err := b.syncChats(s)
+	if err == nil {
+		err = b.tellOwn(s)
+	}
+	if err != nil {
+		s.end(fmt.Errorf("the list of chats: %w", err))
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.session.Load() == s {
+		close(b.up)
+	}
+}
+
+// ended tells whether an event ends the connection, and how a person is told.
+func (b *Bot) ended(e any) error {
+	switch e := e.(type) {
+	case *events.Disconnected:
+		return errors.New("the connection to WhatsApp was lost")
+	case *events.KeepAliveTimeout:
+		return errors.New("WhatsApp does not answer any more")
+	case *events.StreamReplaced:
+		return errors.New("another program has connected as this device: stop it, or link this one anew")
+	case *events.LoggedOut:
+		return fmt.Errorf("the phone has unlinked the bot, or WhatsApp has: %w", ErrNotLinked)
+	case *events.TemporaryBan:
+		return fmt.Errorf("WhatsApp has restricted the number for %s: the bot neither reads nor writes until then", e.Expire)
+	case *events.ClientOutdated:
+		return errOutdated
+	case *events.ConnectFailure:
+		return fmt.Errorf("WhatsApp refused the connection (%d)", e.Reason)
+	case *events.StreamError:
+		return fmt.Errorf("WhatsApp ended the connection (%s)", e.Code)
+	}
+	return nil
+}
+
+// connection waits until the bot is connected and knows its chats. Nothing has
+// happened where it is not.
+func (b *Bot) connection(ctx context.Context) error {
+	b.mu.Lock()
+	up := b.up
+	b.mu.Unlock()
+	select {
+	case <-up:
+		return nil
+	case <-ctx.Done():
+	case <-time.After(connectWithin):
+	}
+	return bots.Busy{After: 5 * time.Second}
+}
+
+// down notes that the bot is not connected any more.
+func (b *Bot) down() {
+	b.session.Store(nil)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.up:
+		b.up = make(chan struct{})
+	default: // it never was
+	}
+}

@@ -1,0 +1,178 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// syncChats compares the groups that the bot is in with those it knows.
+func (b *Bot) syncChats(s *session) error {
+	ctx, cancel := context.WithTimeout(s.ctx, answerWithin)
+	defer cancel()
+	all, err := b.client.GetJoinedGroups(ctx)
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, g := range all {
+		b.remember(g)
+		there[g.JID.User] = true
+		s.mu.Lock()
+		_, err := b.enter(s, g)
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	known, err := b.book.chats(ctx)
+	if err != nil {
+		return err
+	}
+	for c := range known {
+		if there[c] {
+			continue
+		}
+		s.mu.Lock()
+		_, err := b.left(s, types.NewJID(c, types.GroupServer), b.o.Now().UTC())
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter reports that the bot is in a group, with who is there; nothing where
+// that was reported. The caller holds the session's lock.
+func (b *Bot) enter(s *session, g *types.GroupInfo) (bool, error) {
+	b.remember(g)
+	times, isNew, err := b.book.entered(s.ctx, g.JID.User)
+	if err != nil || !isNew {
+		return err == nil, err
+	}
+	id, at := chatID(g.JID), b.o.Now().UTC()
+	key := fmt.Sprintf("in/%d", times)
+	out := []chat.Event{{Key: key, Kind: chat.Added, Chat: id, At: at, Name: g.Name, ChatKind: chat.Team}}
+	for _, p := range g.Participants {
+		if b.isOwn(p.JID) {
+			continue
+		}
+		m, err := b.participant(s.ctx, p)
+		if err != nil {
+			return false, err
+		}
+		out = append(out, chat.Event{Key: key + "/" + string(m), Kind: chat.Joined, Chat: id, At: at, Member: m, Name: b.shownName(s.ctx, p.JID)})
+	}
+	if !s.take(id, out...) {
+		return false, nil
+	}
+	err = b.book.setThere(s.ctx, id.Local, times, true)
+	return err == nil, err
+}
+
+// known sees to it that the bot's being in a group is reported before anything
+// that happens there.
+func (b *Bot) known(s *session, group types.JID) (bool, error) {
+	if _, isNew, err := b.book.entered(s.ctx, group.User); err != nil || !isNew {
+		return err == nil, err
+	}
+	g, err := b.group(s.ctx, group)
+	if errors.Is(err, bots.ErrGone) {
+		return true, nil // it was removed since: what was said before is still delivered
+	} else if err != nil {
+		return false, err
+	}
+	return b.enter(s, g)
+}
+
+// participant is the member that an entry of a group's list is.
+func (b *Bot) participant(ctx context.Context, p types.GroupParticipant) (chat.MemberID, error) {
+	if p.JID.Server == types.HiddenUserServer {
+		return b.member(ctx, p.JID, p.PhoneNumber)
+	}
+	return b.member(ctx, p.JID, p.LID)
+}
+
+func (b *Bot) remember(g *types.GroupInfo) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.groups[g.JID] = g
+}
+
+func (b *Bot) forget(group types.JID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.groups, group)
+}
+
+// group is what is known of a group, or else asked for. ErrGone where the bot
+// is not in it.
+func (b *Bot) group(ctx context.Context, group types.JID) (*types.GroupInfo, error) {
+	b.mu.Lock()
+	g := b.groups[group]
+	b.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	g, err := b.client.GetGroupInfo(ctx, group)
+	switch {
+	case errors.Is(err, whatsmeow.ErrGroupNotFound), errors.Is(err, whatsmeow.ErrNotInGroup):
+		return nil, fmt.Errorf("the bot is in no such group: %w", bots.ErrGone)
+	case err != nil:
+		return nil, answered(err)
+	}
+	b.remember(g)
+	return g, nil
+}
+
+// find looks a member up in a group's list.
+func (b *Bot) find(ctx context.Context, g *types.GroupInfo, m chat.MemberID) (types.GroupParticipant, bool, error) {
+	for _, p := range g.Participants {
+		id, err := b.participant(ctx, p)
+		if err != nil {
+			return p, false, err
+		}
+		if id == m {
+			return p, true, nil
+		}
+	}
+	return types.GroupParticipant{}, false, nil
+}
+
+// Members implements bots.Roster.
+func (b *Bot) Members(ctx context.Context, id chat.ID) ([]bots.Member, error) {
+	if err := b.connection(ctx); err != nil {
+		return nil, err
+	}
+	g, err := b.group(ctx, groupJID(id))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]bots.Member, 0, len(g.Participants))
+	for _, p := range g.Participants {
+		m, err := b.participant(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		one := bots.Member{ID: m, Name: b.shownName(ctx, p.JID), Bot: b.isOwn(p.JID), Owner: p.IsSuperAdmin, Admin: p.IsAdmin || p.IsSuperAdmin}
+		if p.PhoneNumber.User != "" {
+			one.Phone = "+" + p.PhoneNumber.User
+		}
+		for _, j := range []types.JID{p.JID, p.LID, p.PhoneNumber} {
+			if also := memberID(j); !j.IsEmpty() && also != m {
+				one.Also = append(one.Also, also)
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}

@@ -1,0 +1,328 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"chaperone/internal/chat"
+)
+
+// handle takes what the library tells. False means that it is not stored: the
+// library then acknowledges nothing. A panic must not count as true, as it
+// would in the library's own hands.
+func (b *Bot) handle(e any) (stored bool) {
+	s := b.session.Load()
+	if s == nil {
+		return !kept(e)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			stored = false
+			s.end(fmt.Errorf("a %T could not be read", e))
+		}
+	}()
+	if _, ok := e.(*events.Connected); ok {
+		go b.connected(s)
+		return true
+	}
+	if err := b.ended(e); err != nil {
+		s.end(err)
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return false
+	}
+	var err error
+	stored = true
+	switch e := e.(type) {
+	case *events.Message:
+		stored, err = b.message(s, e)
+	case *events.UndecryptableMessage:
+		stored, err = b.unreadable(s, e)
+	case *events.JoinedGroup:
+		stored, err = b.enter(s, &e.GroupInfo)
+	case *events.GroupInfo:
+		stored, err = b.changed(s, e)
+	}
+	if err != nil {
+		s.end(fmt.Errorf("an event could not be read: %w", err))
+		return false
+	}
+	return stored
+}
+
+// kept reports whether an event has to be stored before it is acknowledged.
+func kept(e any) bool {
+	switch e.(type) {
+	case *events.Message, *events.UndecryptableMessage, *events.JoinedGroup, *events.GroupInfo:
+		return true
+	}
+	return false
+}
+
+// message takes a message that was decrypted.
+func (b *Bot) message(s *session, e *events.Message) (bool, error) {
+	switch {
+	case e.Info.Chat.Server == types.GroupServer:
+	case e.Info.Chat.Server == types.DefaultUserServer, e.Info.Chat.Server == types.HiddenUserServer:
+		if e.Info.IsFromMe {
+			return true, nil
+		}
+		return b.private(s, e)
+	default: // a status or a channel: no chat
+		return true, nil
+	}
+	if ok, err := b.known(s, e.Info.Chat); !ok || err != nil {
+		return false, err
+	}
+	sender, err := b.member(s.ctx, e.Info.Sender, e.Info.SenderAlt)
+	if err != nil {
+		return false, err
+	}
+	id := chatID(e.Info.Chat)
+	ev, err := b.translate(s.ctx, e, chat.Event{
+		Chat: id, At: e.Info.Timestamp.UTC(), Member: sender, Name: e.Info.PushName, Message: messageID(e.Info.ID, sender),
+	})
+	if err != nil || ev.Kind == "" {
+		return err == nil, err
+	}
+	if !s.take(id, ev) {
+		return false, nil
+	}
+	switch ev.Kind {
+	case chat.Posted:
+		err = b.book.posted(s.ctx, id.Local, ev.Message, ev.At)
+	case chat.Deleted:
+		err = b.book.gone(s.ctx, id.Local, ev.Message, ev.At)
+	}
+	return err == nil, err
+}
+
+// translate says what a message is. Of ev the chat, the time, the sender and
+// the message's own id are filled in. A message that says nothing, such as one
+// that only brings keys, has no kind.
+func (b *Bot) translate(ctx context.Context, e *events.Message, ev chat.Event) (chat.Event, error) {
+	own := ev.Message
+	m := e.Message
+	if r := m.GetReactionMessage(); r != nil {
+		author := ev.Member
+		if !r.GetKey().GetFromMe() {
+			var err error
+			if author, err = b.named(ctx, r.GetKey().GetParticipant(), ev.Member); err != nil {
+				return ev, err
+			}
+		}
+		ev.Kind, ev.Key, ev.Name = chat.Reacted, "reacted/"+string(own), ""
+		ev.Message, ev.Text = messageID(r.GetKey().GetID(), author), r.GetText()
+		return ev, nil
+	}
+	if p := m.GetProtocolMessage(); p != nil {
+		switch {
+		case p.GetType() == waE2E.ProtocolMessage_REVOKE:
+			author := ev.Member
+			if e.Info.Edit == types.EditAttributeAdminRevoke { // the server has seen to it that an administrator wrote it
+				var err error
+				if author, err = b.named(ctx, p.GetKey().GetParticipant(), ev.Member); err != nil {
+					return ev, err
+				}
+			}
+			ev.Kind, ev.Key, ev.Name = chat.Deleted, "deleted/"+string(own), ""
+			ev.Message = messageID(p.GetKey().GetID(), author)
+		case p.GetEditedMessage() != nil:
+			// Whatever message it names, it is one of the sender's own.
+			ev.Message = messageID(p.GetKey().GetID(), ev.Member)
+			n, err := b.book.revision(ctx, ev.Chat.Local, ev.Message, e.Info.ID, ev.At)
+			if err != nil {
+				return ev, err
+			}
+			ev.Kind, ev.Key, ev.Revision, ev.Text = chat.Edited, "edited/"+string(own), n, words(p.GetEditedMessage())
+		}
+		return ev, nil
+	}
+	text, quoted := words(m), contextOf(m)
+	if text == "" && !hasContent(m) {
+		return ev, nil
+	}
+	ev.Kind, ev.Key, ev.Text = chat.Posted, "posted/"+string(own), text
+	if quoted.GetStanzaID() != "" {
+		author, err := b.named(ctx, quoted.GetParticipant(), ev.Member)
+		if err != nil {
+			return ev, err
+		}
+		ev.ReplyTo = messageID(quoted.GetStanzaID(), author)
+	}
+	return ev, nil
+}
+
+// named is the member with an address as messages write it, or else somebody.
+func (b *Bot) named(ctx context.Context, address string, otherwise chat.MemberID) (chat.MemberID, error) {
+	j, err := types.ParseJID(address)
+	if err != nil || j.User == "" {
+		return otherwise, nil // the sender wrote nonsense, which harms nobody else
+	}
+	return b.member(ctx, j, types.EmptyJID)
+}
+
+// words is everything in a message that somebody can read there: its text, a
+// caption, the name of a file, a poll with its options, a contact, a place.
+func words(m *waE2E.Message) string {
+	var parts []string
+	add := func(all ...string) {
+		for _, s := range all {
+			if s != "" {
+				parts = append(parts, s)
+			}
+		}
+	}
+	add(m.GetConversation(), m.GetExtendedTextMessage().GetText())
+	add(m.GetImageMessage().GetCaption(), m.GetVideoMessage().GetCaption(), m.GetDocumentMessage().GetFileName(), m.GetDocumentMessage().GetCaption())
+	for _, p := range []*waE2E.PollCreationMessage{m.GetPollCreationMessage(), m.GetPollCreationMessageV2(), m.GetPollCreationMessageV3()} {
+		add(p.GetName())
+		for _, o := range p.GetOptions() {
+			add(o.GetOptionName())
+		}
+	}
+	contacts := append(m.GetContactsArrayMessage().GetContacts(), m.GetContactMessage())
+	for _, c := range contacts {
+		add(c.GetDisplayName(), c.GetVcard())
+	}
+	l := m.GetLocationMessage()
+	add(l.GetName(), l.GetAddress(), l.GetComment(), m.GetLiveLocationMessage().GetCaption())
+	event := m.GetEventMessage()
+	add(event.GetName(), event.GetDescription())
+	return strings.Join(parts, "\n")
+}
+
+// hasContent reports whether a message shows something that has no words.
+func hasContent(m *waE2E.Message) bool {
+	return m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil || m.GetDocumentMessage() != nil ||
+		m.GetStickerMessage() != nil || m.GetLocationMessage() != nil || m.GetLiveLocationMessage() != nil || m.GetPtvMessage() != nil
+}
+
+// contextOf is what a message says of another one that it quotes.
+func contextOf(m *waE2E.Message) *waE2E.ContextInfo {
+	for _, c := range []*waE2E.ContextInfo{
+		m.GetExtendedTextMessage().GetContextInfo(), m.GetImageMessage().GetContextInfo(), m.GetVideoMessage().GetContextInfo(),
+		m.GetDocumentMessage().GetContextInfo(), m.GetAudioMessage().GetContextInfo(), m.GetContactMessage().GetContextInfo(),
+		m.GetLocationMessage().GetContextInfo(), m.GetPollCreationMessage().GetContextInfo(), m.GetPollCreationMessageV3().GetContextInfo(),
+	} {
+		if c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// unreadable declares a gap. The library has asked the sender for the message
+// once more; where it comes, it is posted under the same id.
+func (b *Bot) unreadable(s *session, e *events.UndecryptableMessage) (bool, error) {
+	if e.Info.Chat.Server != types.GroupServer || e.DecryptFailMode == events.DecryptFailHide {
+		return true, nil
+	}
+	if ok, err := b.known(s, e.Info.Chat); !ok || err != nil {
+		return false, err
+	}
+	sender, err := b.member(s.ctx, e.Info.Sender, e.Info.SenderAlt)
+	if err != nil {
+		return false, err
+	}
+	id, at := chatID(e.Info.Chat), e.Info.Timestamp.UTC()
+	message := messageID(e.Info.ID, sender)
+	return s.take(id, chat.Event{
+		Key: "missed/" + string(message), Kind: chat.Missed, Chat: id, At: at, Since: at, Message: message, Gap: chat.Undecrypted,
+	}), nil
+}
+
+// changed takes a change of a group: who came, who left, and what is allowed.
+func (b *Bot) changed(s *session, e *events.GroupInfo) (bool, error) {
+	b.forget(e.JID)
+	id, at := chatID(e.JID), e.Timestamp.UTC()
+	for _, j := range e.Leave {
+		if b.isOwn(j) {
+			return b.left(s, e.JID, at)
+		}
+	}
+	if len(e.Join)+len(e.Leave) == 0 {
+		return true, nil
+	}
+	if ok, err := b.known(s, e.JID); !ok || err != nil {
+		return false, err
+	}
+	// The notification's own id is not handed over; the version of the list of
+	// members, its time and the member tell one change from another.
+	stamp := fmt.Sprintf("@%d/%s", at.Unix(), e.ParticipantVersionID)
+	var out []chat.Event
+	for _, j := range e.Join {
+		m, err := b.member(s.ctx, j, types.EmptyJID)
+		if err != nil {
+			return false, err
+		}
+		out = append(out, chat.Event{Key: "joined/" + string(m) + stamp, Kind: chat.Joined, Chat: id, At: at, Member: m, Name: b.shownName(s.ctx, j)})
+	}
+	for _, j := range e.Leave {
+		m, err := b.member(s.ctx, j, types.EmptyJID)
+		if err != nil {
+			return false, err
+		}
+		out = append(out, chat.Event{Key: "left/" + string(m) + stamp, Kind: chat.Left, Chat: id, At: at, Member: m})
+	}
+	return s.take(id, out...), nil
+}
+
+// tellOwn reports what the bot itself deleted: the server tells only others.
+func (b *Bot) tellOwn(s *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := b.book.untold(s.ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if s.take(e.Chat, e) {
+			if err := b.book.told(s.ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isOwn reports whether an address is the bot's own.
+func (b *Bot) isOwn(j types.JID) bool {
+	return j.User != "" && (j.User == b.device.GetJID().User && j.Server == types.DefaultUserServer || j.User == b.device.GetLID().User && j.Server == types.HiddenUserServer)
+}
+
+// shownName is what somebody calls themselves, as far as it is known.
+func (b *Bot) shownName(ctx context.Context, j types.JID) string {
+	c, err := b.device.Contacts.GetContact(ctx, j.ToNonAD())
+	if err != nil {
+		return ""
+	}
+	return c.PushName
+}
+
+// left takes the bot's own leaving.
+func (b *Bot) left(s *session, group types.JID, at time.Time) (bool, error) {
+	all, err := b.book.chats(s.ctx)
+	if err != nil {
+		return false, err
+	}
+	times, there := all[group.User]
+	if !there {
+		return true, nil
+	}
+	id := chatID(group)
+	if !s.take(id, chat.Event{Key: fmt.Sprintf("out/%d", times), Kind: chat.Removed, Chat: id, At: at}) {
+		return false, nil
+	}
+	err = b.book.setThere(s.ctx, id.Local, times, false)
+	return err == nil, err
+}

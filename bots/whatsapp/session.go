@@ -1,0 +1,88 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// session is one connection, and what it delivers to.
+type session struct {
+	ctx     context.Context
+	deliver bots.Deliver
+	ended   chan error
+
+	mu      sync.Mutex // one delivery at a time: the library hands over one event at a time
+	over    bool
+	stalled map[chat.ID]bool // chats whose events are left with the server until the next connection
+	retry   *time.Timer
+}
+
+const (
+	retryFirst  = 50 * time.Millisecond
+	retryMost   = time.Second
+	retryFor    = 15 * time.Second // then the chat is left, so that others go on
+	stalledLeft = 30 * time.Second // until everything that was left is asked for again
+)
+
+// end ends the connection; Run returns err.
+func (s *session) end(err error) {
+	select {
+	case s.ended <- err:
+	default: // something else ended it before
+	}
+}
+
+// close waits for a delivery under way. Nothing is delivered afterwards.
+func (s *session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	if s.retry != nil {
+		s.retry.Stop()
+	}
+}
+
+// take delivers events of one chat, again and again for a while. False: they
+// are not stored, and must not be acknowledged; nor is anything later of the
+// chat. The caller holds the lock.
+func (s *session) take(id chat.ID, events ...chat.Event) bool {
+	if s.over || s.stalled[id] {
+		return false
+	}
+	if len(events) == 0 {
+		return true
+	}
+	wait := retryFirst
+	for late := time.Now().Add(retryFor); ; wait = min(2*wait, retryMost) {
+		err := s.deliver(s.ctx, events)
+		if err == nil {
+			return true
+		}
+		if s.ctx.Err() != nil {
+			return false
+		}
+		if time.Now().After(late) {
+			s.leave(id, err)
+			return false
+		}
+		if pause(s.ctx, wait) != nil {
+			return false
+		}
+	}
+}
+
+// leave leaves a chat's events with the server, which sends them again when the
+// bot has connected anew.
+func (s *session) leave(id chat.ID, why error) {
+	s.stalled[id] = true
+	if s.retry == nil {
+		s.retry = time.AfterFunc(stalledLeft, func() {
+			s.end(errors.Join(errors.New("events could not be stored, and are asked for again"), why))
+		})
+	}
+}
