@@ -42,6 +42,7 @@ type File struct {
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
 	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside, arrivals, people and judgements."`
+	Prompts      Prompts             `yaml:"prompts" json:"prompts,omitempty" jsonschema_description:"When people may be asked, and who is told because of it."`
 	Directory    Directory           `yaml:"directory" json:"directory,omitempty" jsonschema_description:"The staff directory: who the members are, and who leaves."`
 	Chats        []Chat              `yaml:"chats" json:"chats,omitempty" jsonschema_description:"Chats that are more than watched, or of a kind that their platform does not say."`
 }
@@ -89,6 +90,8 @@ type Chat struct {
 	Mode           Mode      `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=watch,enum=act" jsonschema_description:"watch: decide and count. act: ask people."`
 	Administrators []string  `yaml:"administrators" json:"administrators,omitempty" jsonschema_description:"Two named officers at least."`
 	Answers        string    `yaml:"answers" json:"answers,omitempty" jsonschema_description:"The named person who answers for this chat, day and night."`
+	People         People    `yaml:"people" json:"people,omitempty" jsonschema_description:"Who is told, or asked in the place of another."`
+	Incident       bool      `yaml:"incident" json:"incident,omitempty" jsonschema_description:"An incident is declared: people are asked less often."`
 	Assessment     string    `yaml:"assessment" json:"assessment,omitempty" jsonschema_description:"Reference of the data protection impact assessment."`
 }
 
@@ -264,6 +267,7 @@ func (c *checker) check() {
 	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.retention()
+	c.prompts()
 	c.directory()
 	seen := map[string]bool{}
 	for i, ch := range f.Chats {

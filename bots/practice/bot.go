@@ -234,7 +234,7 @@ func (p *Platform) refuses(e bots.Effect) error {
 		if old == nil && e.Kind != bots.Whisper {
 			return bots.ErrGone
 		}
-		if old != nil && (old.member != e.Member || old.room != r) {
+		if old != nil && (old.member != e.Member || old.room != r) || r.people[r.places[e.Member]].Shut {
 			return bots.ErrForbidden
 		}
 	case bots.Post:

@@ -75,6 +75,7 @@ type Member struct {
 	Email string        `json:"email,omitempty"` // likewise
 	Owner bool          `json:"owner,omitempty"`
 	Admin bool          `json:"admin,omitempty"`
+	Shut  bool          `json:"private_closed,omitempty"` // nobody may write to them privately
 }
 
 // NewRoom describes a room to be made.

@@ -181,6 +181,7 @@ type PromptView struct {
 	Policy   string           `json:"policy"`
 	Ask      string           `json:"ask"`
 	Note     string           `json:"note"`
+	More     string           `json:"more,omitempty"` // the explanation that the member asked for
 	At       time.Time        `json:"at"`
 	Reminded bool             `json:"reminded"`
 	Answered string           `json:"answered,omitempty"` // the answer that the bot has not reacted to yet
@@ -255,7 +256,7 @@ func (pr *prompt) view(line *op) PromptView {
 	v := PromptView{
 		ID: s.ID, Room: pr.room.id, Messages: append([]chat.MessageID{}, s.Messages...), Text: s.Title + "\n" + s.Body,
 		Title: s.Title, Body: s.Body, Steps: []StepView{}, Answers: []AnswerView{}, State: s.State,
-		Found: append([]string{}, s.Found...), Policy: s.Policy, Ask: s.Ask, Note: s.Note, At: pr.at, Reminded: pr.reminded > 0,
+		Found: append([]string{}, s.Found...), Policy: s.Policy, Ask: s.Ask, Note: s.Note, More: s.More, At: pr.at, Reminded: pr.reminded > 0,
 		Answered: pr.sent, open: pr.open,
 	}
 	for _, st := range s.Steps {

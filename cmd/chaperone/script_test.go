@@ -42,6 +42,8 @@ func TestMain(m *testing.M) {
 //	prompts WHO N                  WHO has been asked N things
 //	ledger EFFECT N                wait until the bot made N calls of the kind
 //	advance DURATION               move the demo's clock
+//	clock HH:MM                    move it to when it next shows that time in London
+//	api METHOD PATH [JSON]         do something else by the practice contract
 //	get PATH                       fetch, for stdout to be matched
 func TestScripts(t *testing.T) {
 	p := scripts(func(*stage, *testscript.Env) error { return nil })
@@ -98,6 +100,7 @@ func scripts(ready func(*stage, *testscript.Env) error) testscript.Params {
 			"person": onStage((*stage).person), "decided": onStage((*stage).decided),
 			"prompt": onStage((*stage).prompt), "prompts": onStage((*stage).prompts),
 			"ledger": onStage((*stage).ledger), "advance": onStage((*stage).advance), "get": onStage((*stage).get),
+			"clock": onStage((*stage).clock), "api": onStage((*stage).api),
 		},
 	}
 }
@@ -366,6 +369,35 @@ func (s *stage) ledger(_ *testscript.TestScript, a []string) error {
 
 func (s *stage) advance(_ *testscript.TestScript, a []string) error {
 	return s.call("POST", "/practice/v1/clock", map[string]string{"advance": a[0]}, nil)
+}
+
+func (s *stage) clock(_ *testscript.TestScript, a []string) error {
+	var is struct{ Now time.Time }
+	if err := s.call("POST", "/practice/v1/clock", map[string]string{"advance": "0s"}, &is); err != nil {
+		return err
+	}
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return err
+	}
+	want, err := time.Parse("15:04", a[0])
+	if err != nil {
+		return err
+	}
+	now := is.Now.In(london)
+	at := time.Date(now.Year(), now.Month(), now.Day(), want.Hour(), want.Minute(), 0, 0, london)
+	if !at.After(now) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return s.call("POST", "/practice/v1/clock", map[string]string{"advance": at.Sub(now).String()}, nil)
+}
+
+func (s *stage) api(_ *testscript.TestScript, a []string) error {
+	var in any
+	if len(a) > 2 {
+		in = json.RawMessage(a[2])
+	}
+	return s.call(a[0], "/practice/v1"+a[1], in, nil)
 }
 
 func (s *stage) get(ts *testscript.TestScript, a []string) error {

@@ -51,6 +51,8 @@ type Config struct {
 	Own          retention.OwnPeriods       // how long the product's own data stay; none: DefaultOwn
 	Settings     map[string]string          // a digest of each further part of the configuration, for the log of proof
 	Chats        map[chat.ID]engine.Setting // what the configuration says of single chats
+	Pace         *prompt.Pace               // when people may be asked; nil: prompt.DefaultPace, in the demo without quiet hours
+	Officers     engine.Officers            // who is told because of prompts
 	Directory    *Directory                 // where people come from; nil: nobody is known to leave
 	Practice     bool                       // the practice platform is there
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
@@ -148,6 +150,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
+		Pace: c.pace(viewer.Zone), Officers: c.Officers,
 		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
@@ -168,6 +171,21 @@ func (c Config) Address() (string, error) {
 // Ousted is closed when another process has taken the database over: this one
 // has to stop.
 func (a *App) Ousted() <-chan struct{} { return a.store.Ousted() }
+
+// pace is when people may be asked. In a demo nobody waits for the morning.
+func (c Config) pace(zone *time.Location) prompt.Pace {
+	var p prompt.Pace
+	switch {
+	case c.Pace != nil:
+		p = *c.Pace
+	default:
+		if p = prompt.DefaultPace(zone); c.Demo {
+			p.From, p.To = 0, 0
+		}
+	}
+	p.Zone = zone
+	return p
+}
 
 // practiceFile stands for a platform's servers; it lies in the data folder
 // only so that the demo is one folder.

@@ -18,6 +18,7 @@ import (
 	"chaperone/internal/directory"
 	"chaperone/internal/directory/csv"
 	"chaperone/internal/engine"
+	"chaperone/internal/hold"
 	"chaperone/internal/retention"
 )
 
@@ -54,7 +55,16 @@ func fromFile(f *config.File) (app.Config, error) {
 		return c, err
 	}
 	for _, ch := range f.Chats {
-		c.Chats[ch.Name()] = engine.Setting{Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators}
+		c.Chats[ch.Name()] = engine.Setting{
+			Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident,
+		}
+	}
+	if f.Prompts != (config.Prompts{}) {
+		pace, err := f.Prompts.Pace(nil)
+		if err != nil {
+			return c, fmt.Errorf("prompts: %w", err)
+		}
+		c.Pace, c.Officers = &pace, officers(f.Prompts)
 	}
 	if c.Directory, err = staff(f); err != nil {
 		return c, err
@@ -63,6 +73,30 @@ func fromFile(f *config.File) (app.Config, error) {
 		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")
 	}
 	return c, nil
+}
+
+// contacts reads who is told in a chat.
+func contacts(p config.People) engine.Contacts {
+	out := engine.Contacts{Answers: chat.MemberID(p.Answers), Receives: chat.MemberID(p.Receives), Delegates: map[chat.MemberID]chat.MemberID{}}
+	for _, m := range p.Outsiders {
+		out.Outsiders = append(out.Outsiders, chat.MemberID(m))
+	}
+	for of, to := range p.Delegates {
+		out.Delegates[chat.MemberID(of)] = chat.MemberID(to)
+	}
+	return out
+}
+
+// officers reads who is told whatever the chat.
+func officers(p config.Prompts) engine.Officers {
+	member := func(s string) hold.Member {
+		account, id, _ := config.Member(s)
+		return hold.Member{Account: account, ID: id}
+	}
+	return engine.Officers{
+		Answers: member(p.Answers), Governance: member(p.Governance), Security: member(p.Security),
+		RecordsTeam: member(p.RecordsTeam), HeadOfUnit: member(p.HeadOfUnit),
+	}
 }
 
 // staff reads where people come from; nil where no file is named.
@@ -133,7 +167,7 @@ func signIn(f *config.File) (app.SignIn, error) {
 func digests(f *config.File) (map[string]string, error) {
 	out := map[string]string{}
 	for part, v := range map[string]any{
-		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory,
+		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory, "prompts": f.Prompts,
 		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact,
 	} {
 		b, err := json.Marshal(v)

@@ -184,7 +184,7 @@ func (e *Engine) whom(ctx context.Context, what prompt.What, a Action) ([]seat, 
 	})
 	var out []seat
 	for _, m := range to {
-		s, ok, err := e.seat(ctx, m, a.Chat)
+		s, ok, err := e.seat(ctx, m, a.Chat, what == prompt.AboutDigest)
 		if err != nil {
 			return nil, err
 		}
@@ -196,15 +196,16 @@ func (e *Engine) whom(ctx context.Context, what prompt.What, a Action) ([]seat, 
 }
 
 // seat finds where a member is told something: in the chat that it is about
-// where they are in it, else in another that they are in.
-func (e *Engine) seat(ctx context.Context, m hold.Member, about chat.ID) (_ seat, ok bool, err error) {
+// where they are in it, else in the first that they are in. What is told of
+// several chats together is always told there.
+func (e *Engine) seat(ctx context.Context, m hold.Member, about chat.ID, together bool) (_ seat, ok bool, err error) {
 	chats, err := e.o.Store.SeatsOf(ctx, m)
 	if err != nil {
 		return seat{}, false, err
 	}
 	in := about
 	switch {
-	case slices.Contains(chats, about):
+	case slices.Contains(chats, about) && !together:
 	case len(chats) > 0:
 		in = chats[0]
 	case m.Account != about.Account:

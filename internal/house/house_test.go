@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"bots/discord/lab":       {},
 	"rules":                  {"internal/chat"},
 	"rules/...":              {},
-	"config":                 {"internal/access", "internal/chat", "internal/retention"},
+	"config":                 {"internal/access", "internal/chat", "internal/prompt", "internal/retention"},
 	"internal/detect":        {"rules", "internal/chat"},
 	"internal/detect/corpus": {},
 	"internal/detect/gate":   {},
