@@ -3,7 +3,7 @@
 // connect to it, and a control API tells what people do there, what clients did
 // and what is to go wrong.
 //
-//	chatlab --slack 127.0.0.1:0 --control 127.0.0.1:0 [--seed FILE]
+//	chatlab --slack 127.0.0.1:0 --whatsapp 127.0.0.1:0 --control 127.0.0.1:0 [--seed FILE]
 //
 // It prints one line for each address, such as "slack http://127.0.0.1:41001",
 // and then "ready". A platform whose address is not given is not served. The
@@ -51,6 +51,7 @@ type running struct {
 func platforms() []platform {
 	return []platform{
 		{name: "slack", what: "Slack: Web API, Socket Mode, signed events", open: openSlack},
+		{name: "whatsapp", what: "WhatsApp: linked devices, end-to-end encrypted", open: openWhatsApp},
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *Person) Say(ctx context.Context, to, text string) (string, error) {
 
 // Reply posts a text that quotes a message of somebody.
 func (p *Person) Reply(ctx context.Context, to, author, message, text string) (string, error) {
-	whose, err := p.as(ctx, to, author)
+	whose, err := p.as(to, author)
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func (p *Person) Revoke(ctx context.Context, in, author, message string) error {
 	}
 	whose := types.EmptyJID
 	if author != p.Number {
-		if whose, err = p.as(ctx, in, author); err != nil {
+		if whose, err = p.as(in, author); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (p *Person) React(ctx context.Context, in, author, message, reaction string
 	if err != nil {
 		return err
 	}
-	whose, err := p.as(ctx, in, author)
+	whose, err := p.as(in, author)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (p *Person) Read(ctx context.Context, in, author, message string) error {
 	if err != nil {
 		return err
 	}
-	whose, err := p.as(ctx, in, author)
+	whose, err := p.as(in, author)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (p *Person) Change(ctx context.Context, in string, how whatsmeow.Participan
 	}
 	var who []types.JID
 	for _, n := range numbers {
-		whose, err := p.as(ctx, in, n)
+		whose, err := p.as(in, n)
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (p *Person) Change(ctx context.Context, in string, how whatsmeow.Participan
 }
 
 // as is how somebody is addressed in a chat.
-func (p *Person) as(_ context.Context, in, number string) (types.JID, error) {
+func (p *Person) as(in, number string) (types.JID, error) {
 	j, err := chat(in)
 	if err != nil {
 		return j, err

@@ -81,6 +81,17 @@ func New(address string) (*Lab, error) {
 	return l, nil
 }
 
+// Serve serves clients at a further loopback address, until Close.
+func (l *Lab) Serve(ln net.Listener) error {
+	if a, ok := ln.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		return fmt.Errorf("%s is no loopback address: a lab is for this machine alone", ln.Addr())
+	}
+	if err := l.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
 // URL is where clients connect to.
 func (l *Lab) URL() string { return "ws://" + l.listener.Addr().String() + "/ws/chat" }
 

@@ -130,7 +130,7 @@ func (p *Person) Connect(ctx context.Context) error {
 	p.mu.Lock()
 	p.ready = false
 	p.mu.Unlock()
-	if err := p.client.Connect(); err != nil {
+	if err := p.client.Connect(); err != nil { // not with ctx: the connection outlives the call
 		return err
 	}
 	return p.until(ctx, func() bool { return p.ready })
