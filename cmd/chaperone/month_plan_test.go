@@ -46,8 +46,9 @@ type size struct {
 // The files of frames. What "further" holds was written after the rules had
 // been mended by what the first showed.
 var (
-	ordinaryFiles  = []string{"ordinary.txt"}
-	deservingFiles = []string{"deserving.txt"}
+	ordinaryFiles  = []string{"ordinary.txt", "further-ordinary.txt"}
+	deservingFiles = []string{"deserving.txt", "further-deserving.txt"}
+	decisionFiles  = []string{"decisions.txt", "further-decisions.txt"}
 )
 
 var (
@@ -92,7 +93,7 @@ func planMonth(t testing.TB, seed uint64, sz size) *monthPlan {
 		p.chatter(s, chatter)
 	}
 	p.scatter(s, deserving, read(deserving, deservingFiles...), sz.deserving)
-	p.scatter(s, decision, read(decision, "decisions.txt"), sz.decisions)
+	p.scatter(s, decision, read(decision, decisionFiles...), sz.decisions)
 	return p
 }
 
