@@ -66,6 +66,7 @@ type Rules struct {
 // Bots holds each platform's settings.
 type Bots struct {
 	Practice Practice `yaml:"practice" json:"practice,omitempty" jsonschema_description:"The built-in practice chat."`
+	Slack    Slack    `yaml:"slack" json:"slack,omitempty" jsonschema_description:"A Slack workspace."`
 }
 
 // Practice is the built-in platform.
@@ -266,6 +267,7 @@ func (c *checker) check() {
 		c.fault("database", "database: an address holds a password and never stands in this file. Write env:NAME or file:PATH, and change the password")
 	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
+	c.slack()
 	c.retention()
 	c.prompts()
 	c.directory()

@@ -32,9 +32,9 @@ const Account chat.Account = "slack"
 type Memory interface {
 	// Chats lists the chats of an account that the bot is believed to be in.
 	Chats(ctx context.Context, account chat.Account) ([]chat.ID, error)
-	// Seen gives the time of the newest message of a chat that was stored;
-	// zero when there is none.
-	Seen(ctx context.Context, id chat.ID) (time.Time, error)
+	// Seen tells since when a chat has been read, zero where it is not, and the
+	// time of the newest message that was stored.
+	Seen(ctx context.Context, id chat.ID) (began, newest time.Time, err error)
 	// Standing lists the messages of a chat since a time that were stored and
 	// that nobody is known to have deleted.
 	Standing(ctx context.Context, id chat.ID, since time.Time) ([]chat.MessageID, error)

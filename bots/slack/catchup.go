@@ -59,11 +59,16 @@ func (b *Bot) takeStock(l *life) error {
 		}
 	}
 	for _, id := range known {
-		if !slices.ContainsFunc(in, func(c *channel) bool { return c.id == id.Local }) {
-			ev := chat.Event{Key: "away/" + stamp(b.o.Now()), Kind: chat.Removed, Chat: id, At: b.o.Now().UTC()}
-			if err := l.deliver(l.ctx, []chat.Event{ev}); err != nil {
-				return err
-			}
+		if slices.ContainsFunc(in, func(c *channel) bool { return c.id == id.Local }) {
+			continue
+		}
+		_, newest, err := b.o.Memory.Seen(l.ctx, id)
+		if err != nil {
+			return err
+		}
+		ev := chat.Event{Key: "away/" + stamp(newest), Kind: chat.Removed, Chat: id, At: b.o.Now().UTC()}
+		if err := l.deliver(l.ctx, []chat.Event{ev}); err != nil {
+			return err
 		}
 	}
 	for i, c := range in {
@@ -108,24 +113,26 @@ func (b *Bot) catchUp(l *life, n *lane) error {
 		n.hello = nil
 		b.mu.Unlock()
 	}
-	since := n.mark
-	if since.IsZero() && b.o.Memory != nil {
-		var err error
-		if since, err = b.o.Memory.Seen(l.ctx, id); err != nil {
+	if n.began.IsZero() && b.o.Memory != nil {
+		began, newest, err := b.o.Memory.Seen(l.ctx, id)
+		if err != nil {
 			return err
 		}
+		if n.began, n.mark = began, newest; newest.Before(began) {
+			n.mark = began
+		}
 	}
-	if since.IsZero() {
-		b.mu.Lock()
-		n.swept = true
-		b.mu.Unlock()
+	if n.began.IsZero() {
+		b.sweep(n)
 		return nil // nothing was read here yet, and nothing older is to be
 	}
-	from, back := since.Add(-overlap), since.Add(-overlap)
 	first := !b.isSwept(n) && b.o.Memory != nil
+	from := n.mark.Add(-overlap)
+	back := from
 	if first {
-		back = since.Add(-lookBack)
+		back = n.mark.Add(-lookBack)
 	}
+	from, back = latest(from, n.began), latest(back, n.began)
 	found, err := b.since(l.ctx, n.local, back, from)
 	if errors.Is(err, bots.ErrGone) {
 		return nil // the bot is not there any more
@@ -147,10 +154,21 @@ func (b *Bot) catchUp(l *life, n *lane) error {
 			return err
 		}
 	}
-	b.mu.Lock()
-	n.swept = true
-	b.mu.Unlock()
+	b.sweep(n)
 	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (b *Bot) sweep(n *lane) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n.swept = true
 }
 
 func (b *Bot) isSwept(n *lane) bool {

@@ -32,7 +32,6 @@ func Needs(Deletion) []Need {
 		{"groups:read", "knowing its private channels and who is in them"},
 		{"groups:write", "removing leavers from private channels"},
 		{"im:history", "finding a prompt again after a restart"},
-		{"im:read", "hearing of direct messages"},
 		{"im:write", "asking people privately"},
 		{"reactions:read", "hearing of reactions"},
 		{"users:read", "calling people by their names"},
@@ -73,8 +72,12 @@ func Manifest(name string, d Deletion, eventsURL string) (string, error) {
 	e.SetIndent(2)
 	err := e.Encode(m{
 		"display_information": m{"name": name, "description": "Keeps decisions and protects people's details", "background_color": "#1d3b53"},
-		"features":            m{"bot_user": m{"display_name": name, "always_online": true}},
-		"oauth_config":        m{"scopes": oauth},
+		"features": m{
+			// People get their prompts there; what they write there is not read yet.
+			"app_home": m{"home_tab_enabled": false, "messages_tab_enabled": true, "messages_tab_read_only_enabled": true},
+			"bot_user": m{"display_name": name, "always_online": true},
+		},
+		"oauth_config": m{"scopes": oauth},
 		"settings": m{
 			"event_subscriptions": events, "interactivity": interactivity, "org_deploy_enabled": false,
 			"socket_mode_enabled": eventsURL == "", "token_rotation_enabled": false,

@@ -22,10 +22,11 @@ type lane struct {
 	entries []*entry
 	hello   *chat.Event // that the bot is there: before anything else
 	busy    bool
-	behind  bool // something may have been missed: to be caught up with before anything else
-	catches bool // that is being done
-	swept   bool // it was caught up with since the start
-	mark    time.Time
+	behind  bool      // something may have been missed: to be caught up with before anything else
+	catches bool      // that is being done
+	swept   bool      // it was caught up with since the start
+	began   time.Time // since when the chat is read; nothing older is
+	mark    time.Time // of the newest message that was delivered
 	recent  map[string]bool
 	order   []string
 }
@@ -150,6 +151,9 @@ func (b *Bot) hand(l *life, n *lane, events []chat.Event) error {
 		n.order = append(n.order, e.Key)
 		if e.Kind == chat.Posted && e.At.After(n.mark) {
 			n.mark = e.At
+		}
+		if n.began.IsZero() && e.Kind == chat.Posted {
+			n.began = e.At
 		}
 	}
 	for len(n.order) > recentMost {

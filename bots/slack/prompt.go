@@ -98,31 +98,31 @@ func blocks(e bots.Effect) []slack.Block {
 	return out
 }
 
-// steps renders what there is to do: in words, and as boxes to tick.
+// steps renders what there is to do: as boxes to tick while it is asked, and
+// in words where that does not hold them. How each is done is in what "Tell me
+// more" shows.
 func steps(e bots.Effect, open bool) []slack.Block {
 	var lines []string
 	var options, done []*slack.OptionBlockObject
+	fits := open && len(e.Prompt.Steps) <= optionsMost
 	for i, s := range e.Prompt.Steps {
-		mark := fmt.Sprintf("%d. ", i+1)
-		if s.Done && !open {
-			mark = "✓ "
-		}
-		line := mark + s.Text
-		if s.Help != "" {
-			line += "\n" + s.Help
-		}
-		lines = append(lines, line)
-		o := slack.NewOptionBlockObject(s.ID, text(fmt.Sprintf("%d. %s", i+1, s.Text), optionMost), nil)
+		line := fmt.Sprintf("%d. %s", i+1, s.Text)
+		fits = fits && utf8.RuneCountInString(line) <= optionMost
+		o := slack.NewOptionBlockObject(s.ID, text(line, optionMost), nil)
 		options = append(options, o)
 		if s.Done {
 			done = append(done, o)
+			if !open {
+				line = "✓ " + line
+			}
 		}
+		lines = append(lines, line)
 	}
-	if len(lines) == 0 {
-		return nil
+	var out []slack.Block
+	if len(lines) > 0 && !fits {
+		out = append(out, slack.NewSectionBlock(text(strings.Join(lines, "\n"), sectionMost), nil, nil))
 	}
-	out := []slack.Block{slack.NewSectionBlock(text(strings.Join(lines, "\n"), sectionMost), nil, nil)}
-	if open && len(options) <= optionsMost {
+	if len(lines) > 0 && open && len(options) <= optionsMost {
 		boxes := slack.NewCheckboxGroupsBlockElement(stepsAction, options...)
 		boxes.InitialOptions = done
 		out = append(out, slack.NewActionBlock(stepsBlock+ref{Chat: e.Chat.Local, Prompt: e.Prompt.ID}.String(), boxes))

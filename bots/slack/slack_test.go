@@ -40,6 +40,14 @@ func workspace(t *testing.T, o lab.Options) (*lab.Lab, string) {
 	l.AddPerson(lab.Person{ID: morag, Name: "morag", RealName: "Morag Sinclair", Admin: true})
 	l.AddChannel(lab.Channel{ID: flood, Name: "flood-north", Members: []string{sam, priya, "bot"}})
 	l.AddToken(lab.Token{Value: "xoxp-admin", Kind: "user", User: morag, Scopes: []string{"chat:write", "channels:read", "groups:read"}})
+	var exact []string
+	for _, n := range Needs(ByAdministrator) {
+		exact = append(exact, n.Scope)
+	}
+	l.AddToken(lab.Token{Value: "xoxb-exact", Kind: "bot", User: l.Bot(), Scopes: exact})
+	if err := l.Revoke("xoxb-lab"); err != nil { // whatever is done is done with no more than is asked for
+		t.Fatal(err)
+	}
 	l.AddToken(lab.Token{Value: "xoxp-sam", Kind: "user", User: sam, Scopes: []string{"chat:write"}})
 	return l, s.URL + "/api"
 }
@@ -55,7 +63,7 @@ func quick() lab.Options {
 
 func newBot(t *testing.T, api string, with func(*Options)) *Bot {
 	t.Helper()
-	o := Options{BotToken: "xoxb-lab", AppToken: "xapp-lab", APIURL: api, Tiers: 100}
+	o := Options{BotToken: "xoxb-exact", AppToken: "xapp-lab", APIURL: api, Tiers: 100}
 	if with != nil {
 		with(&o)
 	}

@@ -110,6 +110,7 @@ type stage struct {
 	dir string
 	cmd *exec.Cmd
 	url string
+	env []string // beside the usual
 	end chan error
 }
 
@@ -123,13 +124,18 @@ func onStage(do func(*stage, *testscript.TestScript, []string) error) func(*test
 }
 
 func (s *stage) start(ts *testscript.TestScript, args []string) error {
+	return s.launch(ts, append([]string{"demo", "--data", "data", "--listen", "127.0.0.1:0"}, args...))
+}
+
+// launch starts the program, and returns when it has said where it is.
+func (s *stage) launch(ts *testscript.TestScript, args []string) error {
 	bin, err := exec.LookPath("chaperone")
 	if err != nil {
 		return err
 	}
-	s.cmd = exec.Command(bin, append([]string{"demo", "--data", "data", "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd = exec.Command(bin, args...)
 	s.cmd.Dir = s.dir
-	s.cmd.Env = append(os.Environ(), "TESTSCRIPT_COMMAND=chaperone")
+	s.cmd.Env = append(append(os.Environ(), "TESTSCRIPT_COMMAND=chaperone"), s.env...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 
 	"chaperone/bots"
 	"chaperone/bots/practice"
+	"chaperone/bots/slack"
 	"chaperone/config"
 	"chaperone/internal/chat"
 	"chaperone/internal/console"
@@ -54,6 +55,7 @@ type Config struct {
 	Pace         *prompt.Pace               // when people may be asked; nil: prompt.DefaultPace, in the demo without quiet hours
 	Officers     engine.Officers            // who is told because of prompts
 	Directory    *Directory                 // where people come from; nil: nobody is known to leave
+	Slack        *Slack                     // the Slack workspace; nil: none
 	Practice     bool                       // the practice platform is there
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
@@ -71,6 +73,7 @@ type App struct {
 	door     *console.Door // nil where nobody has to sign in
 	control  *control.Server
 	practice *practice.Platform
+	slack    *slack.Bot
 	server   *http.Server
 	listener net.Listener
 	stop     context.CancelFunc
@@ -110,7 +113,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		pages.Home = pages.Practice
 	}
 	a.console = console.New(pages)
-	a.server = &http.Server{Handler: a.console.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	a.server = &http.Server{Handler: a.doors(a.console.Handler()), ReadHeaderTimeout: 10 * time.Second}
 	return a, nil
 }
 
@@ -143,6 +146,12 @@ func open(ctx context.Context, c Config) (*App, error) {
 		}
 		a.now = a.practice.Now
 		accounts = append(accounts, a.practice)
+	}
+	if c.Slack != nil {
+		if err := a.joinSlack(); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		accounts = append(accounts, a.slack)
 	}
 	people, err := a.directory()
 	if err != nil {

@@ -69,8 +69,14 @@ func fromFile(f *config.File) (app.Config, error) {
 	if c.Directory, err = staff(f); err != nil {
 		return c, err
 	}
-	if !c.Practice {
-		return c, errors.New("no platform is switched on: set bots.practice.enabled to true")
+	if s := f.Bots.Slack; s.Set() {
+		c.Slack = &app.Slack{
+			BotToken: s.BotToken, AppToken: s.AppToken, SigningSecret: s.SigningSecret, Administrator: s.Administrator, Senders: s.Senders,
+			HTTP: s.Events == "http", Delete: s.Delete, APIURL: s.APIURL,
+		}
+	}
+	if !c.Practice && c.Slack == nil {
+		return c, errors.New("no platform is switched on: set bots.practice.enabled to true, or name the tokens of a workspace in bots.slack")
 	}
 	return c, nil
 }
