@@ -104,7 +104,7 @@ func deedText(k engine.Kind, o engine.Outcome) string {
 	case engine.Line:
 		return "Said that somebody could not be reached"
 	case engine.Inform:
-		return "Told somebody that something is open"
+		return "Told somebody privately, without naming anyone"
 	case engine.Reports:
 		return "Reported exceptional circumstances"
 	}

@@ -190,7 +190,7 @@ func scanRun(rows *sql.Rows) (r engine.Run, err error) {
 func (s *Store) Messages(ctx context.Context) ([]retention.Message, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT c.account, c.id, c.kind, m.id, m.revision, m.member, m.at, m.class,
 			coalesce(p.waiting, 0), m.prompt, m.label,
-			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0), t.message IS NOT NULL,
+			EXISTS (SELECT 1 FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0 AND r.body ->> 'form' <> 'reason'), t.message IS NOT NULL,
 			coalesce(CASE WHEN w.link <> '' THEN w.link ELSE w.person END, '')
 		FROM messages m JOIN chats c ON c.n = m.chat LEFT JOIN prompts p ON p.id = m.prompt
 		LEFT JOIN (SELECT chat, message, max(version) AS version FROM actions WHERE kind = 'transfer' AND outcome = 'done' GROUP BY chat, message) t

@@ -31,7 +31,7 @@ func (s *Store) Decided(ctx context.Context, id chat.ID, messages []chat.Message
 		wanted[i] = string(m)
 	}
 	rows, err := s.query(ctx, `SELECT m.id, m.revision, m.label, m.prompt, coalesce(p.body ->> 'State', ''),
-			coalesce((SELECT r.id FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0 ORDER BY r.filed DESC LIMIT 1), '')
+			coalesce((SELECT r.id FROM records r WHERE r.prompt = m.prompt AND m.prompt <> '' AND r.filed > 0 AND r.body ->> 'form' <> 'reason' ORDER BY r.filed DESC LIMIT 1), '')
 		FROM json_each(?) j JOIN messages m ON m.id = j.value AND m.chat = (SELECT n FROM chats WHERE account = ? AND id = ?)
 		LEFT JOIN prompts p ON p.id = m.prompt`, list(wanted), string(id.Account), id.Local)
 	if err != nil {
