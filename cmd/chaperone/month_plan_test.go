@@ -25,8 +25,9 @@ type saying struct {
 	values []string // what no prompt and no log may show
 
 	ids      []string // of its messages, once they are posted
-	prompted bool
-	agreed   bool // somebody asked the bot to delete it
+	prompted bool     // as it was decided
+	asked    bool     // a prompt about it came before its sender
+	agreed   bool     // somebody asked the bot to delete it
 }
 
 // sitting is a stretch of the month that is played at one moment of the clock.

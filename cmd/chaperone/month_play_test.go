@@ -29,8 +29,9 @@ type life struct {
 	now   time.Duration
 	byID  map[string]*saying // by message
 	after map[*monthChat]string
-	seen  map[string]string // the prompts that somebody reacted to, and how
-	said  map[string]string // everything that prompts ever said, by prompt
+	seen  map[string]string         // the prompts that somebody reacted to, and how
+	shows map[*monthPerson]bool     // who asked for each thing of a digest
+	told  map[*monthPerson][]string // what people were told that is about no one message
 	harm  []string
 	hold  heldTime
 }
@@ -50,7 +51,7 @@ func newLife(t *testing.T, p *monthPlan) *life {
 	k := &keep{lab: l, t: t, config: filepath.Join(l.dir, "chaperone.yaml")}
 	f := &life{
 		keep: k, p: p, byID: map[string]*saying{}, after: map[*monthChat]string{},
-		seen: map[string]string{}, said: map[string]string{},
+		seen: map[string]string{}, shows: map[*monthPerson]bool{}, told: map[*monthPerson][]string{},
 	}
 	k.must(os.WriteFile(k.config, fmt.Appendf(nil, monthConfig, filepath.Join(l.dir, "people.csv")), 0o600))
 	f.directory()
@@ -87,7 +88,7 @@ func (f *life) directory() {
 	f.must(os.Rename(filepath.Join(f.dir, "people.new"), filepath.Join(f.dir, "people.csv")))
 }
 
-// play goes through the month, and returns how long that took.
+// play goes through the month, and the days after it in which what is open ends.
 func (f *life) play() {
 	f.t.Helper()
 	day := -1
@@ -106,7 +107,13 @@ func (f *life) play() {
 	}
 	f.must(f.advance(72 * time.Hour))
 	f.look()
-	f.t.Log(f.command("leavers", "list"))
+	for _, m := range f.p.staff {
+		all, err := f.prompts(m.id)
+		f.must(err)
+		for _, p := range all {
+			f.check(m, p)
+		}
+	}
 }
 
 // holds places the hold in the middle of the month, and releases it later.
@@ -226,12 +233,16 @@ func (f *life) check(m *monthPerson, p promptView) {
 	for _, a := range p.Answers {
 		says += "\n" + a.Label
 	}
-	f.said[p.ID] = says
+	if len(p.Messages) == 0 {
+		f.told[m] = append(f.told[m], says)
+	}
 	for _, id := range p.Messages {
 		one := f.byID[p.Room+"/"+id]
 		if one == nil {
+			f.harm = append(f.harm, "a prompt is about a message that nobody sent")
 			continue
 		}
+		one.asked = true
 		if one.by != m {
 			f.harm = append(f.harm, fmt.Sprintf("%s sees a prompt about %s of another", m.id, one.frame))
 		}
@@ -260,7 +271,7 @@ func (f *life) reaction(rng *rand.Rand, m *monthPerson, p promptView) string {
 	ways := []string{"remove", "remove", "remove", "edit", "edit", "delete", "keep", "keep-delete", "note", "deleted", "not-sensitive", "wrong", "ignore", "ignore", "ignore"}
 	switch {
 	case len(about) == 0:
-		ways = []string{"looked", "note", "ignore"} // a farewell
+		ways = []string{"looked", "note", "show", "noted", "ignore"} // a farewell, a digest
 	case !needed:
 		ways = []string{"not-sensitive", "wrong", "ignore"}
 	case slices.ContainsFunc(about, func(one *saying) bool { return one.kind == decision }):
@@ -298,6 +309,7 @@ func (f *life) reaction(rng *rand.Rand, m *monthPerson, p promptView) string {
 		if way == "note" || way == "not-sensitive" && wantsText(p, way) || wantsText(p, way) {
 			text = "Noted for the file, with the reason."
 		}
+		f.shows[m] = f.shows[m] || way == "show"
 		for _, one := range about {
 			one.agreed = one.agreed || way == "delete" || way == "keep-delete"
 		}
