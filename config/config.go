@@ -39,6 +39,8 @@ type File struct {
 	Records      Records             `yaml:"records" json:"records,omitempty" jsonschema_description:"Where captures are filed."`
 	Rules        Rules               `yaml:"rules" json:"rules,omitempty" jsonschema_description:"The organisation's own rules."`
 	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted, by id or by the name of a YAML file. None named adopts council and emergency."`
+	Readers      Readers             `yaml:"readers" json:"readers,omitempty" jsonschema_description:"Who reads the chats, from which organisations, on which devices: what the conditions of policies are about."`
+	Exceptions   []Exception         `yaml:"exceptions" json:"exceptions,omitempty" jsonschema_description:"Dated permissions to do otherwise than a pack says. They end themselves."`
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
 	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside, arrivals, people and judgements."`
@@ -87,9 +89,10 @@ const (
 // Chat is one chat.
 type Chat struct {
 	ID             string    `yaml:"id" json:"id" jsonschema:"required" jsonschema_description:"account/chat, such as practice/flood-north."`
-	Kind           chat.Kind `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=team,enum=emergency,enum=partner,enum=public" jsonschema_description:"What the chat is for."`
+	Kind           chat.Kind `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=team,enum=emergency,enum=partner,enum=public,enum=private" jsonschema_description:"What the chat is for. private: out of scope, such as a club."`
 	Mode           Mode      `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=watch,enum=act" jsonschema_description:"watch: decide and count. act: ask people."`
 	Administrators []string  `yaml:"administrators" json:"administrators,omitempty" jsonschema_description:"Two named officers at least."`
+	Audience       string    `yaml:"audience" json:"audience,omitempty" jsonschema:"enum=internal,enum=partner,enum=customer,enum=public" jsonschema_description:"What members of whom nothing is known count as. Empty: unknown, which is the public."`
 	Answers        string    `yaml:"answers" json:"answers,omitempty" jsonschema_description:"The named person who answers for this chat, day and night."`
 	People         People    `yaml:"people" json:"people,omitempty" jsonschema_description:"Who is told, or asked in the place of another."`
 	Incident       bool      `yaml:"incident" json:"incident,omitempty" jsonschema_description:"An incident is declared: people are asked less often."`
@@ -271,6 +274,7 @@ func (c *checker) check() {
 	c.retention()
 	c.prompts()
 	c.directory()
+	c.readers()
 	seen := map[string]bool{}
 	for i, ch := range f.Chats {
 		c.chat(fmt.Sprintf("chats.%d", i), ch, seen)
@@ -313,7 +317,10 @@ func (c *checker) chat(path string, ch Chat, seen map[string]bool) {
 	}
 	seen[ch.ID] = true
 	if ch.Kind != "" && !ch.Kind.Valid() {
-		c.fault(path+".kind", "%q is no kind of chat: write team, emergency, partner or public", ch.Kind)
+		c.fault(path+".kind", "%q is no kind of chat: write team, emergency, partner, public or private", ch.Kind)
+	}
+	if a := ch.Audience; a != "" && a != "internal" && a != "partner" && a != "customer" && a != "public" {
+		c.fault(path+".audience", "%q is no audience: write internal, partner, customer or public", a)
 	}
 	c.mode(path+".mode", ch.Mode)
 	if ch.Mode != Act {

@@ -25,6 +25,7 @@ type Mapping struct {
 	Emails    []string `yaml:"emails" json:"emails,omitempty" jsonschema_description:"E-mail addresses; a cell may hold several."`
 	Role      string   `yaml:"role" json:"role,omitempty" jsonschema_description:"The post."`
 	Unit      string   `yaml:"unit" json:"unit,omitempty" jsonschema_description:"The team or service."`
+	Device    string   `yaml:"device" json:"device,omitempty" jsonschema_description:"What they have for work: corporate, managed, private, or words that readers.device_words explains."`
 	Started   string   `yaml:"started" json:"started,omitempty" jsonschema_description:"The first day."`
 	Leaves    string   `yaml:"leaves" json:"leaves,omitempty" jsonschema_description:"The last day."`
 	Dismissed string   `yaml:"dismissed" json:"dismissed,omitempty" jsonschema_description:"Yes for those who go at once."`

@@ -60,6 +60,10 @@ type Config struct {
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
 	Log          *slog.Logger
+
+	Circumstances engine.Circumstances // whom and what the conditions of policies are about
+	PoliciesOf    map[string][]string  // the packs that other organisations adopted for their people
+	Consent       string               // where the photo consent form is
 }
 
 // App is one running Chaperone.
@@ -157,7 +161,12 @@ func open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	circumstances, err := c.circumstances(packs)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.engine = engine.New(engine.Options{
+		Circumstances: circumstances,
 		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
 		Pace: c.pace(viewer.Zone), Officers: c.Officers,
 		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
@@ -298,7 +307,7 @@ func texts(c Config) (prompt.Viewer, error) {
 	if err != nil {
 		return prompt.Viewer{}, fmt.Errorf("time zone %q is not known", zone)
 	}
-	return prompt.Viewer{Texts: t, Ask: c.Ask, Zone: loc}, nil
+	return prompt.Viewer{Texts: t, Ask: c.Ask, Zone: loc, Form: c.Consent}, nil
 }
 
 func scanner(dir string) (*detect.Set, error) {

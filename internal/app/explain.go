@@ -76,6 +76,9 @@ func parts(c Config) ([]policy.Pack, prompt.Viewer, *detect.Set, error) {
 	if err == nil {
 		err = said(packs, viewer.Texts)
 	}
+	if err == nil {
+		_, err = c.circumstances(packs)
+	}
 	if err != nil {
 		return nil, viewer, nil, err
 	}

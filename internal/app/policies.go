@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"chaperone/config"
+	"chaperone/internal/engine"
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 )
@@ -87,4 +89,27 @@ func said(packs []policy.Pack, texts *prompt.Texts) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// circumstances completes what the configuration says with the packs of other
+// organisations, and checks the exceptions against every pack that is adopted.
+func (c Config) circumstances(ours []policy.Pack) (engine.Circumstances, error) {
+	out := c.Circumstances
+	all := slices.Clone(ours)
+	out.Organisations = slices.Clone(out.Organisations)
+	for i, o := range out.Organisations {
+		names := c.PoliciesOf[o.Name]
+		if len(names) == 0 {
+			continue
+		}
+		packs, err := Packs(names)
+		if err != nil {
+			return out, fmt.Errorf("organisation %q: %w", o.Name, err)
+		}
+		out.Organisations[i].Packs = packs
+		all = append(all, packs...)
+	}
+	out.Ratings = map[string]policy.Channel{"whatsapp": policy.EndToEnd}
+	maps.Copy(out.Ratings, c.Circumstances.Ratings)
+	return out, policy.CheckExceptions(out.Exceptions, all)
 }

@@ -18,6 +18,7 @@ import (
 	"chaperone/internal/directory"
 	"chaperone/internal/directory/csv"
 	"chaperone/internal/engine"
+	"chaperone/internal/policy"
 	"chaperone/internal/hold"
 	"chaperone/internal/retention"
 )
@@ -56,7 +57,7 @@ func fromFile(f *config.File) (app.Config, error) {
 	}
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{
-			Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident,
+			Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident, Audience: policy.Audience(ch.Audience),
 		}
 	}
 	if f.Prompts != (config.Prompts{}) {
@@ -67,6 +68,9 @@ func fromFile(f *config.File) (app.Config, error) {
 		c.Pace, c.Officers = &pace, officers(f.Prompts)
 	}
 	if c.Directory, err = staff(f); err != nil {
+		return c, err
+	}
+	if err := circumstances(f, &c); err != nil {
 		return c, err
 	}
 	if s := f.Bots.Slack; s.Set() {
@@ -139,7 +143,7 @@ func staff(f *config.File) (*app.Directory, error) {
 func mapping(m config.Mapping) csv.Mapping {
 	return csv.Mapping{
 		ID: m.ID, Name: m.Name, Phones: m.Phones, Emails: m.Emails, Role: m.Role, Unit: m.Unit, Started: m.Started,
-		Leaves: m.Leaves, Dismissed: m.Dismissed, Dates: m.Dates, Country: m.Country, Separator: m.Separator,
+		Device: m.Device, Leaves: m.Leaves, Dismissed: m.Dismissed, Dates: m.Dates, Country: m.Country, Separator: m.Separator,
 	}
 }
 
@@ -173,7 +177,7 @@ func signIn(f *config.File) (app.SignIn, error) {
 func digests(f *config.File) (map[string]string, error) {
 	out := map[string]string{}
 	for part, v := range map[string]any{
-		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory, "prompts": f.Prompts,
+		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory, "readers": f.Readers, "exceptions": f.Exceptions, "prompts": f.Prompts,
 		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact,
 	} {
 		b, err := json.Marshal(v)

@@ -26,9 +26,10 @@ type Person struct {
 	Emails    []string // as Email gives them
 	Role      string
 	Unit      string
-	Started   Date // the first day; zero where the directory does not say
-	Leaves    Date // the last day; zero for those who are not leaving
-	Dismissed bool // leaves at the beginning of the day, without grace
+	Device    string // what they have for work, as the directory words it
+	Started   Date   // the first day; zero where the directory does not say
+	Leaves    Date   // the last day; zero for those who are not leaving
+	Dismissed bool   // leaves at the beginning of the day, without grace
 }
 
 // Source is where people come from.

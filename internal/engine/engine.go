@@ -196,6 +196,7 @@ type Store interface {
 	Gaps
 	Chats
 	People
+	Rosters
 	Leavings
 	Suppressions
 	Breaches
@@ -397,6 +398,8 @@ type Options struct {
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
 	Changed   func(chat.ID)          // told after something about a chat was stored
 	Log       *slog.Logger
+
+	Circumstances Circumstances // whom and what the conditions of policies are about
 }
 
 // Setting is what an administrator has set for a chat. The zero value watches,
@@ -407,6 +410,8 @@ type Setting struct {
 	Administrators []string // as the configuration names them
 	Contacts       Contacts
 	Incident       bool // an incident is declared
+
+	Audience policy.Audience // what members of whom nothing is known count as; empty: unknown
 }
 
 // Engine runs the path.
@@ -429,6 +434,7 @@ type Engine struct {
 	leaving  departing
 	breach   sync.Mutex // held while a breach record changes, and over trended
 	trended  string     // the day on which habits were last looked at
+	people   acquainted
 }
 
 // Counts is what an engine has done since it started.

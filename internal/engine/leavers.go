@@ -147,6 +147,7 @@ func (e *Engine) turn(ctx context.Context) error {
 		return err
 	}
 	e.troubled(out.Plan)
+	e.acquaint(out)
 	out.People, out.sit = nil, directory.Situation{} // a million people are not needed while the rest is stored
 	wait, err := e.carry(ctx, out)
 	if err != nil {

@@ -159,6 +159,8 @@ type batch struct {
 	holds   hold.Set
 	prompts []*Shown
 	touched map[*Shown]bool
+	roster  []Present // who is in the chat, once it was looked up
+	listed  bool
 	s       Settlement
 	judged  *Judged // what its members judged not sensitive; nil: not read yet
 	fault   error   // why it cannot be settled now
@@ -265,10 +267,10 @@ func (b *batch) scan(ctx context.Context, ev chat.Event) (found []rules.Finding,
 func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	b.room.recent = append(b.room.recent, Said{Member: ev.Member, At: b.now, Text: ev.Text})
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
-	found, all := b.unjudged(ev.Text, found)
-	d := policy.Decide(b.e.o.Packs, policy.Situation{
-		Facts: policy.Facts{Chat: b.load.Chat.Kind}, Watching: !b.e.o.Setting(b.room.id).Acting, Findings: found,
-	})
+	found, all := b.unjudged(ev.Text, b.seen(ev, found))
+	d := b.decide(ev, found)
+	all = b.kept(d, all)
+	b.standIn(ev, d)
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
 		Label: d.Label(), Class: classOf(d), Decision: d, Findings: all,

@@ -29,6 +29,7 @@ type Mapping struct {
 	Emails    []string // likewise
 	Role      string
 	Unit      string
+	Device    string // what they have for work: corporate, managed, private, or the organisation's own words
 	Started   string // the first day
 	Leaves    string // the last day
 	Dismissed string // yes or no
