@@ -167,7 +167,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 	}
 	a.engine = engine.New(engine.Options{
 		Circumstances: circumstances,
-		Store: a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
+		Store:         a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
 		Pace: c.pace(viewer.Zone), Officers: c.Officers,
 		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})

@@ -18,8 +18,8 @@ import (
 	"chaperone/internal/directory"
 	"chaperone/internal/directory/csv"
 	"chaperone/internal/engine"
-	"chaperone/internal/policy"
 	"chaperone/internal/hold"
+	"chaperone/internal/policy"
 	"chaperone/internal/retention"
 )
 
