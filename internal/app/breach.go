@@ -18,6 +18,7 @@ import (
 
 func (a *App) breachCalls(t control.Table) {
 	t["breach.list"] = looks(access.See, a.breachList)
+	t["breach.pending"] = looks(access.See, a.breachPending)
 	t["breach.show"] = looks(access.See, a.breachShow)
 	t["breach.prompts"] = looks(access.Govern, a.breachPrompts)
 	t["breach.who"] = named(access.Govern, a.breachWho)
@@ -123,6 +124,19 @@ func (a *App) breachList(ctx context.Context, _ struct{}) ([]Breach, error) {
 	out := make([]Breach, 0, len(all))
 	for _, r := range all {
 		out = append(out, a.breachView(ctx, r))
+	}
+	return out, err
+}
+
+// breachPending lists the records that have not ended, their receipts as of the
+// last act.
+func (a *App) breachPending(ctx context.Context, _ struct{}) ([]Breach, error) {
+	all, err := a.store.Breaches(ctx)
+	out := []Breach{}
+	for _, r := range all {
+		if r.State != breach.Closed {
+			out = append(out, a.breachView(ctx, r))
+		}
 	}
 	return out, err
 }

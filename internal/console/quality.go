@@ -58,8 +58,16 @@ func (c *Console) quality(w http.ResponseWriter, r *http.Request) {
 	}
 	p := struct {
 		List                   []answersView
+		Pairs                  []pairView // by rule and chat, where enough people said
+		May                    bool
 		Answered, Agreed, Poor int
-	}{List: list}
+	}{List: list, May: c.who(r).May(access.Govern)}
+	effect, err := ask[effectView](c, r, "prompts.stats", struct{}{})
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	p.Pairs = effect.Pairs
 	for _, a := range list {
 		p.Answered += a.Answered()
 		p.Agreed += a.Agreed

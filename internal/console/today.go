@@ -10,7 +10,7 @@ import (
 )
 
 // waiting is what the navigation counts.
-type waiting struct{ holds, runs int }
+type waiting struct{ holds, runs, breaches int }
 
 // waits counts what waits for a person. What cannot be read its own page
 // tells.
@@ -22,6 +22,13 @@ func (c *Console) waits(r *http.Request) (n waiting) {
 		for _, h := range all {
 			if h.ReviewDue && h.Released == nil {
 				n.holds++
+			}
+		}
+	}
+	if all, err := ask[[]breachView](c, r, "breach.pending", nil); err == nil {
+		for _, b := range all {
+			if m := b.Mark(); m == "serious" || m == "caution" {
+				n.breaches++
 			}
 		}
 	}
@@ -66,6 +73,9 @@ func (p *todayPage) disposal(c *Console, r *http.Request) error {
 		return err
 	}
 	if err := p.leavers(c, r); err != nil {
+		return err
+	}
+	if err := p.breaches(c, r); err != nil {
 		return err
 	}
 	unsure, err := ask[[]unsureView](c, r, "unsure.list", nil)

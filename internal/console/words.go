@@ -24,6 +24,7 @@ func wording(zone *time.Location) template.FuncMap {
 		"short":  retention.Short,
 		"cap":    capital,
 		"after":  func(t time.Time, n int) time.Time { return t.AddDate(0, 0, n) },
+		"less":   func(n int) int { return n - 1 },
 		"joined": func(all []string) string { return joined(all) },
 	}
 }
