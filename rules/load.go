@@ -81,7 +81,7 @@ type loader struct {
 
 func newLoader() *loader {
 	return &loader{index: map[string]int{}, first: map[string]bool{}, lists: map[string][]string{},
-		parts: map[string]string{}, off: map[string]bool{}}
+		parts: map[string]string{"given-name": nameStarts()}, off: map[string]bool{}}
 }
 
 func (l *loader) fault(file string, line int, rule, format string, args ...any) {
@@ -230,7 +230,8 @@ func (l *loader) finish() ([]Rule, error) {
 }
 
 // maxPattern is the longest pattern that is taken, lists and parts included.
-const maxPattern = 64 << 10
+// The beginnings of given names have 70 KB.
+const maxPattern = 128 << 10
 
 var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 

@@ -3,27 +3,43 @@ package rules
 import (
 	_ "embed"
 	"strings"
+	"sync"
 )
 
 // The gazetteer: sorted lower-case words, one a line. names/README.md says
 // where they come from.
 var (
 	//go:embed names/given.txt
-	givenNames string
+	givenText string
 	//go:embed names/surnames.txt
-	surnames string
+	surnameText string
 	//go:embed names/words.txt
-	ordinaryWords string
+	wordText string
 )
 
-// inList searches a sorted list of lines without allocating.
-func inList(list, word string) bool {
-	lo, hi := 0, len(list)
+// list is one of the lists of the gazetteer.
+type list int
+
+const (
+	givenNames list = iota
+	surnames
+	ordinaryWords
+)
+
+func (l list) lines() string { return [...]string{givenText, surnameText, wordText}[l] }
+
+// inList searches a list without allocating.
+func inList(in list, word string) bool {
+	if held()[hashOf(word)]>>in&1 == 0 {
+		return false
+	}
+	lines := in.lines()
+	lo, hi := 0, len(lines)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		from := strings.LastIndexByte(list[lo:mid], '\n') + 1 + lo
-		to := strings.IndexByte(list[from:], '\n') + from
-		switch line := list[from:to]; {
+		from := strings.LastIndexByte(lines[lo:mid], '\n') + 1 + lo
+		to := strings.IndexByte(lines[from:], '\n') + from
+		switch line := lines[from:to]; {
 		case line == word:
 			return true
 		case line < word:
@@ -33,6 +49,87 @@ func inList(list, word string) bool {
 		}
 	}
 	return false
+}
+
+// held says for every hash in which lists there are words that have it: most
+// words that are looked up are in none.
+var held = sync.OnceValue(func() *[1 << 18]uint8 {
+	var table [1 << 18]uint8
+	for _, l := range [...]list{givenNames, surnames, ordinaryWords} {
+		for line := range strings.Lines(l.lines()) {
+			table[hashOf(strings.TrimSuffix(line, "\n"))] |= 1 << l
+		}
+	}
+	return &table
+})
+
+func hashOf(word string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(word) {
+		h = (h ^ uint32(word[i])) * 16777619
+	}
+	return (h ^ h>>18) & (1<<18 - 1)
+}
+
+// nameStarts is the part {given-name} of patterns: a word that may be a given
+// name and nothing else that people write, its first letter large or small.
+// Longer names are told by how they begin; the check looks at the rest. An
+// expression of all names would be long, one of any word would match in
+// every message.
+var nameStarts = sync.OnceValue(func() string {
+	const told = 5
+	var starts, whole []string
+	for name := range strings.Lines(givenText) {
+		switch name = strings.TrimSpace(name); {
+		case strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) || len(name) < 3 || inList(ordinaryWords, name):
+		case len(name) < told:
+			whole = append(whole, name)
+		case len(starts) == 0 || starts[len(starts)-1] != name[:told]:
+			starts = append(starts, name[:told])
+		}
+	}
+	return alternatives(starts, true) + "[a-z]{0,14}|" + alternatives(whole, true)
+})
+
+// alternatives is an expression for some sorted words, beginning by beginning.
+func alternatives(words []string, first bool) string {
+	var all []string
+	last := "" // letters that end a word and have no more behind them
+	for len(words) > 0 {
+		c := words[0][:1]
+		var rest []string
+		ends := false
+		for len(words) > 0 && words[0][:1] == c {
+			if word := words[0][1:]; word == "" {
+				ends = true
+			} else {
+				rest = append(rest, word)
+			}
+			words = words[1:]
+		}
+		if len(rest) == 0 && !first {
+			last += c
+			continue
+		}
+		one := c
+		if first {
+			one = "[" + strings.ToUpper(c) + c + "]"
+		}
+		if len(rest) > 0 {
+			one += alternatives(rest, false)
+		}
+		if ends && len(rest) > 0 {
+			one = c + "(?:" + one[len(c):] + ")?"
+		}
+		all = append(all, one)
+	}
+	if last != "" {
+		all = append(all, "["+last+"]")
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return "(?:" + strings.Join(all, "|") + ")"
 }
 
 // lowerWord writes w in lower case into buf.

@@ -149,6 +149,9 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 
 // signal looks for the nearest thing in reach that makes c likely.
 func (sc *scorer) signal(r *compiled, c candidate, others []scored) (signal, int) {
+	if r.words.size == 0 && r.Context.Reach != rules.Sender && len(others) == 0 && !slices.Contains(r.Context.Findings, "person_name") {
+		return signal{}, 0
+	}
 	lo, hi := sc.reach(r.Context.Reach, c)
 	if w, d, ok := sc.nearest(r.words, lo, hi, c.start, c.end); ok {
 		return signal{wordNear, w}, d

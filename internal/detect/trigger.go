@@ -360,10 +360,11 @@ func (k reckoner) reckon(re *syntax.Regexp, last after) expectation {
 		var e expectation
 		for _, sub := range re.Sub {
 			s := k.expect(sub, last)
-			e.matches += s.matches
+			e.matches += math.Pow(s.matches, 1/likely)
 			e.waiting += s.waiting
 			e.after = s.after
 		}
+		e.matches = math.Pow(e.matches, likely)
 		return e
 	}
 	return expectation{matches: 1, after: last}
@@ -421,6 +422,9 @@ func one(ranges []rune, last after, fold bool) expectation {
 			}
 		}
 	}
+	if last == afterLetter {
+		e.matches = math.Pow(e.matches, likely)
+	}
 	e.matches = min(e.matches, 1)
 	if e.after == afterOther {
 		e.waiting = acrossWords * e.matches
@@ -432,8 +436,12 @@ func one(ranges []rune, last after, fold bool) expectation {
 // the next: it doubles the states of all that may begin there.
 const acrossWords = 1
 
+// likely is the power that makes of a share how often a character comes after
+// a letter: words are not made at random.
+const likely = 0.6
+
 // shares says how much of an ordinary text is each character, after each kind
-// of character: words are not made at random, and digits stand together.
+// of character: digits stand together.
 var shares = func() (tables [3][128]float64) {
 	for c := range tables[0] {
 		tables[afterOther][c] = 0.002
@@ -449,11 +457,10 @@ var shares = func() (tables [3][128]float64) {
 		t[small], t[small-'a'+'A'] = n/1e4, n/2e5
 	}
 	for c := range t {
-		tables[afterLetter][c] = math.Pow(t[c], 0.6)
-		tables[afterDigit][c] = tables[afterLetter][c]
+		tables[afterLetter][c], tables[afterDigit][c] = t[c], 2*t[c]
 		switch afterOf(byte(c)) {
 		case afterDigit:
-			tables[afterLetter][c], tables[afterDigit][c] = 0.001, 0.05
+			tables[afterLetter][c], tables[afterDigit][c] = 0.0001, 0.05
 		case afterLetter:
 			tables[afterDigit][c] = t[c] / 4
 		}

@@ -74,7 +74,8 @@ type lexicon struct {
 // entry is a phrase of one of the sets.
 type entry struct {
 	phrase
-	set int
+	set    int
+	second byte // what its second word begins with, if it has one
 }
 
 // filter knows of most words that are not in a map, by a hash: most words of
@@ -111,14 +112,17 @@ func (x *lexicon) set(words []string) *wordSet {
 		if len(p.words) == 0 {
 			continue
 		}
-		head := p.words[0]
+		e, head := entry{phrase: p, set: s.number}, p.words[0]
+		if len(p.words) > 1 {
+			e.second = p.words[1][0]
+		}
 		if stem, ok := strings.CutSuffix(head, "*"); ok {
 			root := stem[:min(len(stem), stemKey)]
-			x.stems[root] = append(x.stems[root], entry{p, s.number})
+			x.stems[root] = append(x.stems[root], e)
 			x.roots.add(hashOf(root))
 			continue
 		}
-		x.first[head] = append(x.first[head], entry{p, s.number})
+		x.first[head] = append(x.first[head], e)
 		x.heads.add(hashOf(head))
 	}
 	return s
@@ -186,9 +190,20 @@ func (x *lexicon) read(text string, lo, hi int, out *said) {
 
 // phrases adds to out the phrases that begin with the word w at text[i].
 func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out *said) {
+	next := i + len(w)
+	for n := 0; next < len(text) && !isWordByte(text[next]) && n < 3; n++ {
+		next++
+	}
+	second := byte(0)
+	if next < len(text) {
+		second = lowered[text[next]]
+	}
 	try := func(entries []entry) {
 		for k := range entries {
 			e := &entries[k]
+			if e.second != 0 && e.second != second && e.second != '*' {
+				continue
+			}
 			if end := e.matchAt(text, i, len(text)); end >= 0 {
 				out.add(e.set, wordAt{i, end, e.shown})
 			}
