@@ -33,7 +33,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/bwmarrin/discordgo v0.29.0 // indirect
+require (
+	github.com/bwmarrin/discordgo v0.29.0 // indirect
+	github.com/mdp/qrterminal/v3 v3.2.1
+	rsc.io/qr v0.2.0 // indirect
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect

@@ -67,6 +67,7 @@ type Rules struct {
 
 // Bots holds each platform's settings.
 type Bots struct {
+	WhatsApp WhatsApp `yaml:"whatsapp" json:"whatsapp,omitempty" jsonschema_description:"A number of the bot's own on WhatsApp."`
 	Practice Practice `yaml:"practice" json:"practice,omitempty" jsonschema_description:"The built-in practice chat."`
 	Slack    Slack    `yaml:"slack" json:"slack,omitempty" jsonschema_description:"A Slack workspace."`
 }
@@ -271,6 +272,7 @@ func (c *checker) check() {
 	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.slack()
+	c.whatsApp()
 	c.retention()
 	c.prompts()
 	c.directory()

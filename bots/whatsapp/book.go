@@ -30,6 +30,7 @@ CREATE INDEX IF NOT EXISTS chaperone_prompts_member ON chaperone_prompts (member
 CREATE TABLE IF NOT EXISTS chaperone_shown (stanza TEXT PRIMARY KEY, prompt TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_done (effect TEXT PRIMARY KEY, made TEXT NOT NULL, outcome TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_untold (chat TEXT NOT NULL, message TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (chat, message));
+CREATE TABLE IF NOT EXISTS chaperone_linked (number TEXT NOT NULL, person TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_contacts (member TEXT PRIMARY KEY, wrote BIGINT NOT NULL, cold BIGINT NOT NULL, refused BIGINT NOT NULL);
 `
 
@@ -348,6 +349,12 @@ func (b *book) outcome(ctx context.Context, key string) (made chat.MessageID, ou
 
 // final are the answers that end an effect for good.
 var final = []error{bots.ErrUnsupported, bots.ErrTooLate, bots.ErrForbidden, bots.ErrGone}
+
+// linked notes who linked the number, and so accepted what that risks.
+func (b *book) linked(ctx context.Context, number, by string, at time.Time) error {
+	_, err := b.db.ExecContext(ctx, `INSERT INTO chaperone_linked (number, person, at) VALUES (?, ?, ?)`, number, by, at.Unix())
+	return err
+}
 
 // contact is what there was between the bot and a member in private.
 type contact struct{ wrote, cold, refused time.Time }

@@ -43,6 +43,8 @@ type Bot struct {
 
 	session atomic.Pointer[session] // nil while Run does not run
 	failed  int                     // times in a row that Run ended by itself; of Run
+	one     sync.Mutex              // held by whoever connects: Run, or Link
+	hurry   chan struct{}           // it has been linked, and Run need not wait
 
 	mu     sync.Mutex
 	groups map[types.JID]*types.GroupInfo // as last heard
@@ -75,7 +77,7 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bot{o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{}, up: make(chan struct{})}
+	b := &Bot{o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{}, up: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	if err := b.box.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
@@ -99,6 +101,9 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	b.client.AddEventHandlerWithSuccessStatus(b.handle)
 	return b, nil
 }
+
+// Close closes the bot's database. Run must have ended.
+func (b *Bot) Close() error { return b.o.DB.Close() }
 
 // Number is the number that the bot is linked to, in digits; empty while it is
 // not linked.
@@ -126,17 +131,22 @@ const (
 func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := pause(ctx, min(time.Second<<min(b.failed, 10)-time.Second, longestPause)); err != nil {
-		return err
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.hurry:
+	case <-time.After(min(time.Second<<min(b.failed, 10)-time.Second, longestPause)):
 	}
+	if !b.one.TryLock() {
+		return errors.New("the WhatsApp account is connected already, or is being linked")
+	}
+	defer b.one.Unlock()
 	b.failed++
 	if b.device.ID == nil {
 		return ErrNotLinked
 	}
 	s := &session{ctx: ctx, deliver: deliver, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
-	if !b.session.CompareAndSwap(nil, s) {
-		return errors.New("the WhatsApp account is connected already")
-	}
+	b.session.Store(s)
 	defer b.down()
 	defer s.close()
 	if err := b.book.prune(ctx, b.o.Now()); err != nil {

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, hidden bool) *world {
 
 func (w *world) link(t *testing.T) {
 	t.Helper()
-	done(t, w.bot.Link(t.Context(), func(code string, _ time.Duration) {
+	done(t, w.bot.Link(t.Context(), "Aisha Rahman", func(code string, _ time.Duration) {
 		if err := w.lab.ScanQR(office, code); err != nil {
 			t.Error(err)
 		}

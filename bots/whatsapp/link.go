@@ -11,10 +11,14 @@ import (
 )
 
 // Link links the bot to the number of the phone that scans the code. show is
-// given each code as it begins to count, and how long it does. Link returns
-// when the bot has logged in once and others can write to it; Run must not
-// have begun.
-func (b *Bot) Link(ctx context.Context, show func(code string, valid time.Duration)) error {
+// given each code as it begins to count, and how long it does. by is the named
+// person who accepts what that risks, and is kept. Link returns when the bot
+// has logged in once and others can write to it.
+func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid time.Duration)) error {
+	if !b.one.TryLock() {
+		return errors.New("the bot is connected, or is being linked")
+	}
+	defer b.one.Unlock()
 	if n := b.Number(); n != "" {
 		return fmt.Errorf("the bot is linked to +%s already: unlink it on the phone first", n)
 	}
@@ -44,7 +48,11 @@ func (b *Bot) Link(ctx context.Context, show func(code string, valid time.Durati
 	}
 	select {
 	case <-in:
-		return nil
+		select {
+		case b.hurry <- struct{}{}:
+		default:
+		}
+		return b.book.linked(ctx, b.Number(), by, b.o.Now())
 	case <-time.After(answerWithin):
 		return errors.New("the phone has linked the bot, and the bot could not log in: start it, and look at its state")
 	case <-ctx.Done():

@@ -22,6 +22,7 @@ import (
 	"chaperone/bots"
 	"chaperone/bots/practice"
 	"chaperone/bots/slack"
+	"chaperone/bots/whatsapp"
 	"chaperone/config"
 	"chaperone/internal/chat"
 	"chaperone/internal/console"
@@ -57,6 +58,7 @@ type Config struct {
 	Directory    *Directory                 // where people come from; nil: nobody is known to leave
 	Slack        *Slack                     // the Slack workspace; nil: none
 	Practice     bool                       // the practice platform is there
+	WhatsApp     *WhatsApp                  // the bot's number there; nil: none
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
 	Log          *slog.Logger
@@ -78,6 +80,8 @@ type App struct {
 	control  *control.Server
 	practice *practice.Platform
 	slack    *slack.Bot
+	whatsapp *whatsapp.Bot // nil where it is switched off
+	linking  linking
 	server   *http.Server
 	listener net.Listener
 	stop     context.CancelFunc
@@ -150,6 +154,12 @@ func open(ctx context.Context, c Config) (*App, error) {
 		}
 		a.now = a.practice.Now
 		accounts = append(accounts, a.practice)
+	}
+	if c.WhatsApp != nil {
+		if a.whatsapp, err = a.openWhatsApp(ctx); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		accounts = append(accounts, a.whatsapp)
 	}
 	if c.Slack != nil {
 		if err := a.joinSlack(); err != nil {
@@ -267,6 +277,9 @@ func (a *App) close() error {
 	}
 	if a.practice != nil {
 		err = a.practice.Close()
+	}
+	if a.whatsapp != nil {
+		err = errors.Join(err, a.whatsapp.Close())
 	}
 	if a.store != nil {
 		err = errors.Join(err, a.store.Close())

@@ -63,6 +63,7 @@ func (a *App) calls() control.Table {
 	a.lookCalls(t)
 	a.ruleCalls(t)
 	a.learnCalls(t)
+	a.linkCalls(t)
 	return t
 }
 

@@ -73,16 +73,27 @@ func fromFile(f *config.File) (app.Config, error) {
 	if err := circumstances(f, &c); err != nil {
 		return c, err
 	}
+	if err := platforms(f, &c); err != nil {
+		return c, err
+	}
+	return c, nil
+}
+
+// platforms reads what the bot joins, beside the practice chat.
+func platforms(f *config.File, c *app.Config) (err error) {
 	if s := f.Bots.Slack; s.Set() {
 		c.Slack = &app.Slack{
 			BotToken: s.BotToken, AppToken: s.AppToken, SigningSecret: s.SigningSecret, Administrator: s.Administrator, Senders: s.Senders,
 			HTTP: s.Events == "http", Delete: s.Delete, APIURL: s.APIURL,
 		}
 	}
-	if !c.Practice && c.Slack == nil {
-		return c, errors.New("no platform is switched on: set bots.practice.enabled to true, or name the tokens of a workspace in bots.slack")
+	if c.WhatsApp, err = whatsApp(f.Bots.WhatsApp); err != nil {
+		return err
 	}
-	return c, nil
+	if !c.Practice && c.Slack == nil && c.WhatsApp == nil {
+		return errors.New("no platform is switched on: set bots.practice.enabled to true, name the tokens of a workspace in bots.slack, or set bots.whatsapp.enabled to true")
+	}
+	return nil
 }
 
 // contacts reads who is told in a chat.

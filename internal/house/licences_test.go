@@ -20,6 +20,7 @@ var licences = []struct{ name, words string }{
 	{"MIT", "Permission is hereby granted, free of charge"},
 	{"BSD", "Redistribution and use in source and binary forms"},
 	{"ISC", "Permission to use, copy, modify, and/or distribute"},
+	{"ISC", "Permission to use, copy, modify, and distribute this software"},
 	{"Unlicense", "This is free and unencumbered software released into the public domain"},
 	{"CC0-1.0", "CC0 1.0 Universal"},
 }

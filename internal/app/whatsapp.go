@@ -1,0 +1,153 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"chaperone/bots/whatsapp"
+	"chaperone/internal/access"
+	"chaperone/internal/control"
+)
+
+// WhatsApp says what the bot's number there is to be reached by.
+type WhatsApp struct {
+	URL, NoiseRoot, Version string
+	Pace                    time.Duration
+	ColdADay                int
+}
+
+// whatsAppFile holds the linked device's keys and what the bot remembers of its
+// chats. A copy of it that is brought back later breaks the device's sessions,
+// so it stands apart from everything that is backed up.
+const whatsAppFile = "whatsapp.db"
+
+func (a *App) openWhatsApp(ctx context.Context) (*whatsapp.Bot, error) {
+	db, err := a.store.Beside(whatsAppFile)
+	if err != nil {
+		return nil, err
+	}
+	w := a.c.WhatsApp
+	b, err := whatsapp.New(ctx, whatsapp.Options{
+		DB: db, URL: w.URL, NoiseRoot: w.NoiseRoot, Version: w.Version, Pace: w.Pace, ColdADay: w.ColdADay, Log: a.c.Log, Now: a.now,
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return b, nil
+}
+
+// Linking is how far the linking of the WhatsApp number is.
+type Linking struct {
+	Number string    `json:"number,omitempty"` // it is linked to this number
+	Code   string    `json:"code,omitempty"`   // to be shown as a QR code
+	Until  time.Time `json:"until,omitzero"`   // when the next code comes
+	Under  bool      `json:"under_way,omitempty"`
+	Error  string    `json:"error,omitempty"` // why the last attempt ended
+}
+
+// linking is the attempt under way.
+type linking struct {
+	mu   sync.Mutex
+	now  Linking
+	work sync.WaitGroup
+}
+
+// errNoWhatsApp is what somebody reads who links without having said so.
+var errNoWhatsApp = errors.New("WhatsApp is switched off: set bots.whatsapp.enabled to true")
+
+// linkFor is how long an attempt may take: a few codes.
+const linkFor = 5 * time.Minute
+
+func (a *App) linkCalls(t control.Table) {
+	t["link.whatsapp"] = named(access.Configure, func(ctx context.Context, by string, _ struct{}) (Linking, error) {
+		return a.linkWhatsApp(ctx, by)
+	})
+	t["link.state"] = looks(access.Configure, func(context.Context, struct{}) (Linking, error) { return a.linkState() })
+}
+
+// linkWhatsApp begins to link, for a named person who accepts what it risks.
+func (a *App) linkWhatsApp(ctx context.Context, by string) (Linking, error) {
+	if a.whatsapp == nil {
+		return Linking{}, errNoWhatsApp
+	}
+	l := &a.linking
+	l.mu.Lock()
+	if l.now.Under || a.whatsapp.Number() != "" {
+		l.mu.Unlock()
+		return a.linkState()
+	}
+	l.now = Linking{Under: true}
+	l.mu.Unlock()
+	a.c.Log.Info("linking WhatsApp was begun")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), linkFor)
+	l.work.Go(func() {
+		defer cancel()
+		err := a.whatsapp.Link(ctx, by, func(code string, valid time.Duration) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.now.Code, l.now.Until = code, time.Now().Add(valid)
+		})
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.now = (Linking{}); err != nil {
+			l.now.Error = err.Error()
+		}
+	})
+	return a.linkState()
+}
+
+func (a *App) linkState() (Linking, error) {
+	if a.whatsapp == nil {
+		return Linking{}, errNoWhatsApp
+	}
+	a.linking.mu.Lock()
+	defer a.linking.mu.Unlock()
+	now := a.linking.now
+	if !now.Under {
+		now.Number = a.whatsapp.Number()
+	}
+	return now, nil
+}
+
+// LinkWhatsApp links the WhatsApp number: the process that runs does, or this one where
+// none does. tell is given what is new, until the number is linked.
+func LinkWhatsApp(ctx context.Context, c Config, by string, ask func(call string, into *Linking) error, tell func(Linking)) error {
+	var now Linking
+	err := ask("link.whatsapp", &now)
+	if errors.Is(err, control.ErrNobody) {
+		a, err := open(ctx, c)
+		if err != nil {
+			return err
+		}
+		if now, err = a.linkWhatsApp(ctx, by); err != nil {
+			return errors.Join(err, a.close())
+		}
+		ask = func(_ string, into *Linking) (err error) { *into, err = a.linkState(); return err }
+		defer func() { a.linking.work.Wait(); _ = a.close() }() // what was stored is stored
+	} else if err != nil {
+		return err
+	}
+	for shown := ""; ; {
+		if now.Code != shown || now.Number != "" {
+			shown = now.Code
+			tell(now)
+		}
+		switch {
+		case now.Error != "":
+			return errors.New(now.Error)
+		case now.Number != "":
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+		now = Linking{}
+		if err := ask("link.state", &now); err != nil {
+			return err
+		}
+	}
+}
