@@ -26,8 +26,7 @@ var beyond = map[string][]string{
 	"message":               {"/event/reply_count", "/event/latest_reply", "/event/files", "/event/app_id", "/event/subtype"}, // message, in the events reference
 	"message/file_share":    {"/event/files"},
 	"conversations.history": {"/response_metadata"},
-	"users.info":            {"/user/updated"},
-	"conversations.open":    {},
+	"conversations.replies": {"/messages/subtype"}, // a message of its own kind, in the messages reference
 }
 
 func newGate() (*gate, error) {

@@ -94,18 +94,16 @@ func (l *Lab) socket(w http.ResponseWriter, r *http.Request) {
 		return // it was answered
 	}
 	c := &socket{ws: ws, ended: make(chan struct{})}
-	n := s.add(c)
-	if n == 0 {
+	greeting := func(n int) error { // before any envelope
+		return c.write(map[string]any{"type": "hello", "num_connections": n, "connection_info": map[string]any{"app_id": l.app},
+			"debug_info": map[string]any{"host": "lab", "build_number": 1, "approximate_connection_time": 18060}})
+	}
+	if !s.add(c, greeting) {
 		_ = c.write(map[string]any{"type": "disconnect", "reason": "too_many_websockets", "debug_info": map[string]any{"host": "lab"}})
 		_ = ws.Close() // it is refused whatever becomes of it
 		return
 	}
 	defer s.drop(c)
-	hello := map[string]any{"type": "hello", "num_connections": n, "connection_info": map[string]any{"app_id": l.app},
-		"debug_info": map[string]any{"host": "lab", "build_number": 1, "approximate_connection_time": 18060}}
-	if err := c.write(hello); err != nil {
-		return
-	}
 	go s.ping(c)
 	for {
 		_, frame, err := ws.ReadMessage()
@@ -121,17 +119,17 @@ func (l *Lab) socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// add makes a connection one that envelopes go to, and tells how many there
-// are; 0 is one too many.
-func (s *sockets) add(c *socket) int {
+// add greets a connection and makes it one that envelopes go to, unless it is
+// one too many.
+func (s *sockets) add(c *socket, greeting func(int) error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.open) >= connectionsMost || s.shutting {
-		return 0
+	if len(s.open) >= connectionsMost || s.shutting || greeting(len(s.open)+1) != nil {
+		return false
 	}
 	s.count.Connections++
 	s.open = append(s.open, c)
-	return len(s.open)
+	return true
 }
 
 func (s *sockets) drop(c *socket) {
