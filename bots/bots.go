@@ -85,6 +85,33 @@ type Backlog interface {
 	Keeps() time.Duration
 }
 
+// Conversant is implemented by bots to whom a member can speak alone. Without it
+// members ask in a chat, by the bot's name.
+type Conversant interface {
+	// Converse says who answers. It is called once, before Run. What a member
+	// says to the bot alone goes there and nowhere else: the bot does not
+	// deliver it, and neither keeps nor logs it.
+	Converse(answer Answerer)
+}
+
+// Answerer answers what a member says to the bot alone. The replies go back
+// the way it came.
+type Answerer func(ctx context.Context, p Private) ([]Reply, error)
+
+// Private is what a member says to the bot alone.
+type Private struct {
+	Account chat.Account
+	Member  chat.MemberID
+	Name    string // untrusted: what the platform shows
+	Text    string
+}
+
+// Reply is one thing that is said back, and what can be answered with one tap.
+type Reply struct {
+	Text    string
+	Choices []string
+}
+
 // Kind is a kind of effect.
 type Kind string
 
@@ -93,13 +120,14 @@ const (
 	Whisper Kind = "whisper" // show Prompt to Member alone, for the first time
 	Revise  Kind = "revise"  // bring the shown prompt up to date, without another notification
 	Remind  Kind = "remind"  // draw Member's attention to the open prompt once more
+	Tell    Kind = "tell"    // say Text to Member alone; it waits for nothing
 	Post    Kind = "post"    // say Text to the whole chat
 	Delete  Kind = "delete"  // delete Message for everyone
 	Remove  Kind = "remove"  // remove Member from the chat; what they wrote stays
 )
 
 // Kinds lists every kind of effect.
-var Kinds = []Kind{Whisper, Revise, Remind, Post, Delete, Remove}
+var Kinds = []Kind{Whisper, Revise, Remind, Tell, Post, Delete, Remove}
 
 // Effect is something to be done on a platform, as data.
 type Effect struct {
@@ -108,7 +136,8 @@ type Effect struct {
 	Chat    chat.ID
 	Member  chat.MemberID
 	Message chat.MessageID // the message it is about; for Delete, the one to delete
-	Text    string         // for Post
+	Text    string         // for Tell and Post
+	Choices []string       // for Tell: what Member can answer with one tap, to the bot alone
 	Prompt  *Prompt        // for Whisper, Revise and Remind
 }
 

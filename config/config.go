@@ -28,6 +28,8 @@ const DefaultName = "chaperone.yaml"
 // File is the configuration. The zero value of each field is the quiet one.
 type File struct {
 	Organisation string              `yaml:"organisation" json:"organisation,omitempty" jsonschema_description:"Who runs the bot, as the notice in each chat says."`
+	Guidance     string              `yaml:"guidance" json:"guidance,omitempty" jsonschema_description:"Where people read the organisation's policy on chats, as every notice says. Link there to the government guidance that it rests on."`
+	Languages    []string            `yaml:"languages" json:"languages,omitempty" jsonschema:"enum=cy,enum=gd,enum=en" jsonschema_description:"What posts to chats are written in: cy, gd, en. Several go into one post, Welsh first. None is English."`
 	Contact      Contact             `yaml:"contact" json:"contact,omitempty" jsonschema_description:"The named person who answers, day and night."`
 	Listen       string              `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless address is set."`
 	Address      string              `yaml:"address" json:"address,omitempty" jsonschema_description:"Where people find the console, such as https://chaperone.example.gov.uk. A reverse proxy there passes requests on."`
@@ -97,6 +99,8 @@ type Chat struct {
 	Answers        string    `yaml:"answers" json:"answers,omitempty" jsonschema_description:"The named person who answers for this chat, day and night."`
 	People         People    `yaml:"people" json:"people,omitempty" jsonschema_description:"Who is told, or asked in the place of another."`
 	Incident       bool      `yaml:"incident" json:"incident,omitempty" jsonschema_description:"An incident is declared: people are asked less often."`
+	Union          bool      `yaml:"union" json:"union,omitempty" jsonschema_description:"A trade union's chat: the bot says so there, and reads nothing."`
+	Languages      []string  `yaml:"languages" json:"languages,omitempty" jsonschema:"enum=cy,enum=gd,enum=en" jsonschema_description:"What posts to this chat are written in, where it differs."`
 	Assessment     string    `yaml:"assessment" json:"assessment,omitempty" jsonschema_description:"Reference of the data protection impact assessment."`
 }
 
@@ -270,6 +274,10 @@ func (c *checker) check() {
 	if d := f.Database; d != "" && !strings.HasPrefix(d, "env:") && !strings.HasPrefix(d, "file:") {
 		c.fault("database", "database: an address holds a password and never stands in this file. Write env:NAME or file:PATH, and change the password")
 	}
+	c.languages("languages", f.Languages)
+	if f.Guidance != "" && !strings.HasPrefix(f.Guidance, "https://") {
+		c.fault("guidance", "guidance: write a whole address, such as https://intranet.example.gov.uk/chats")
+	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.slack()
 	c.whatsApp()
@@ -308,6 +316,15 @@ func (c *checker) mode(path string, m Mode) {
 	}
 }
 
+// languages checks what posts are written in.
+func (c *checker) languages(path string, all []string) {
+	for _, lang := range all {
+		if lang != "cy" && lang != "gd" && lang != "en" {
+			c.fault(path, "%q is no language that people are written to in: write cy, gd or en", lang)
+		}
+	}
+}
+
 // chat checks one chat. Acting needs people who stand for it (DESIGN invariant 8).
 func (c *checker) chat(path string, ch Chat, seen map[string]bool) {
 	account, local, ok := strings.Cut(ch.ID, "/")
@@ -325,6 +342,11 @@ func (c *checker) chat(path string, ch Chat, seen map[string]bool) {
 		c.fault(path+".audience", "%q is no audience: write internal, partner, customer or public", a)
 	}
 	c.mode(path+".mode", ch.Mode)
+	c.languages(path+".languages", ch.Languages)
+	if ch.Union && ch.Mode == Act {
+		c.fault(path+".mode", "a trade union's chat is never read, so nothing is done there: take mode out")
+		return
+	}
 	if ch.Mode != Act {
 		return
 	}

@@ -216,6 +216,8 @@ func effect(t *testing.T, h Harness, k bots.Kind, key string) bots.Effect {
 	switch k {
 	case bots.Post:
 		e.Member, e.Message, e.Text = "", "", "a notice"
+	case bots.Tell:
+		e.Message, e.Text, e.Choices = "", "a word in private", []string{"help"}
 	case bots.Whisper, bots.Revise, bots.Remind:
 		e.Prompt = prompt("p-"+key, m)
 	}

@@ -122,7 +122,7 @@ func (p *Platform) event(r *room, o *op, nth int) (chat.Event, error) {
 	switch o.Op {
 	case "room":
 		if nth == 0 {
-			return chat.Event{Kind: chat.Added, Chat: ev.Chat, At: o.At, Name: o.Name, ChatKind: o.Kind}, nil
+			return chat.Event{Kind: chat.Added, Chat: ev.Chat, At: o.At, Name: o.Name, ChatKind: o.Kind, Member: o.Member}, nil
 		}
 		m := o.Members[nth-1]
 		return chat.Event{Kind: chat.Joined, Chat: ev.Chat, At: o.At, Member: m.ID, Name: m.Name}, nil
@@ -183,7 +183,8 @@ func (p *Platform) Do(_ context.Context, e bots.Effect) (chat.MessageID, error) 
 	entry := Entry{Effect: e.Kind, Room: e.Chat.Local, Member: e.Member, Message: e.Message, Key: e.Key}
 	o := &op{Op: "call", Room: e.Chat.Local}
 	switch {
-	case e.Kind == bots.Post:
+	case e.Kind == bots.Post, e.Kind == bots.Tell:
+		o.Choices = e.Choices
 		raw, err := quote(e.Text)
 		if err != nil {
 			return "", err
@@ -236,6 +237,13 @@ func (p *Platform) refuses(e bots.Effect) error {
 		}
 		if old != nil && (old.member != e.Member || old.room != r) || r.people[r.places[e.Member]].Shut {
 			return bots.ErrForbidden
+		}
+	case bots.Tell:
+		if e.Text == "" {
+			return bots.ErrUnsupported
+		}
+		if !r.member(e.Member) {
+			return bots.ErrGone
 		}
 	case bots.Post:
 		if e.Text == "" {

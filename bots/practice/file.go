@@ -42,6 +42,7 @@ type op struct {
 	Shown   *bots.Prompt    `json:"shown,omitempty"`
 	Version int             `json:"version,omitempty"` // begin
 	Senders bool            `json:"senders,omitempty"` // room: only a message's sender can delete it
+	Choices []string        `json:"choices,omitempty"` // call: what can be answered with one tap
 }
 
 // version is the form of the file that this package writes.

@@ -41,6 +41,8 @@ func (p *Platform) contract() http.Handler {
 	mux.HandleFunc("GET /practice/v1/members/{member}/prompts", p.getPrompts)
 	mux.HandleFunc("POST /practice/v1/members/{member}/prompts/{id}/answer", p.postAnswer)
 	mux.HandleFunc("POST /practice/v1/members/{member}/prompts/{id}/steps/{step}", p.postStep)
+	mux.HandleFunc("GET /practice/v1/members/{member}/private", p.getPrivate)
+	mux.HandleFunc("POST /practice/v1/members/{member}/private", p.postPrivate)
 	mux.HandleFunc("GET /practice/v1/ledger", p.getLedger)
 	mux.HandleFunc("POST /practice/v1/clock", p.postClock)
 	mux.HandleFunc("/practice/v1/", func(w http.ResponseWriter, r *http.Request) {

@@ -57,6 +57,11 @@ func (p *Platform) pages() http.Handler {
 	mux.HandleFunc("POST /practice/rooms/{room}/prompts/{id}/steps/{step}", s.doing(func(r *http.Request, _ string, you chat.MemberID) error {
 		return p.Tick(you, r.PathValue("id"), r.PathValue("step"), r.PostForm.Get("done") == "true")
 	}))
+	mux.HandleFunc("POST /practice/rooms/{room}/private", s.doing(func(r *http.Request, _ string, you chat.MemberID) error {
+		_, err := p.Speak(r.Context(), you, text(r))
+		return err
+	}))
+	mux.HandleFunc("POST /practice/rooms", s.make)
 	mux.HandleFunc("POST /practice/clock", s.clock)
 	files, err := fs.Sub(assets, "assets")
 	if err != nil {

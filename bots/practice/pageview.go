@@ -50,6 +50,7 @@ type pageView struct {
 	Error, Draft             string
 	Clock, Day, Zone         string
 	NowMilli                 int64
+	Private                  *privatePage
 }
 
 // itemView is a message, or a prompt in its place.
@@ -172,6 +173,7 @@ func (p *Platform) roomPage(r *http.Request, you chat.MemberID) (*pageView, erro
 	if err := p.addItems(r, v, before); err != nil {
 		return nil, err
 	}
+	v.Private = p.privatePage(v)
 	return v, p.addTrail(r, v)
 }
 

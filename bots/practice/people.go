@@ -73,7 +73,10 @@ func (p *Platform) NewRoom(in NewRoom) error {
 		}
 		seen[members[i].ID] = true
 	}
-	return p.submit(&op{Op: "room", Room: in.ID, Kind: in.Kind, Name: in.Name, Members: members, Senders: in.Senders}, func(*op) error {
+	if in.AddedBy != "" && !seen[in.AddedBy] {
+		return fmt.Errorf("%w: added_by is one of the members", errInvalid)
+	}
+	return p.submit(&op{Op: "room", Room: in.ID, Kind: in.Kind, Name: in.Name, Members: members, Senders: in.Senders, Member: in.AddedBy}, func(*op) error {
 		if p.rooms[in.ID] != nil {
 			return fmt.Errorf("%w: room %q", errTaken, in.ID)
 		}

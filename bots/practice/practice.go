@@ -85,6 +85,9 @@ type NewRoom struct {
 	Kind    chat.Kind `json:"kind"`
 	Members []Member  `json:"members"`
 	Senders bool      `json:"senders_delete,omitempty"` // only a message's sender can delete it, as on some platforms
+	// AddedBy is the member who added the bot. Where there is one the bot asks
+	// them about the room before it reads anything there.
+	AddedBy chat.MemberID `json:"added_by,omitempty"`
 }
 
 // Entry is one call that the bot made. Every call is an entry, repeats too.
@@ -101,7 +104,8 @@ type Entry struct {
 	Outcome  string           `json:"outcome"` // done, or why not
 }
 
-// Platform is the practice platform. It fulfils bots.Bot and bots.Reconciler.
+// Platform is the practice platform. It fulfils bots.Bot, bots.Reconciler and
+// bots.Conversant.
 type Platform struct {
 	o     Options
 	zone  *time.Location
@@ -126,6 +130,8 @@ type Platform struct {
 	work     sync.WaitGroup
 	watchers map[chan struct{}]struct{}
 	closing  bool
+	answer   bots.Answerer
+	private  map[chat.MemberID][]privateLine
 }
 
 // Open reads the platform's file, or begins a new one. A last line that a kill
@@ -138,7 +144,7 @@ func Open(path string, o Options) (*Platform, error) {
 	p := &Platform{
 		o: o, zone: o.Zone, epoch: rand.Text()[:8],
 		rooms: map[string]*room{}, prompts: map[string]*prompt{}, asked: map[chat.MemberID][]*prompt{},
-		keys: map[string]int{}, watchers: map[chan struct{}]struct{}{},
+		keys: map[string]int{}, watchers: map[chan struct{}]struct{}{}, private: map[chat.MemberID][]privateLine{},
 	}
 	if p.zone == nil {
 		zone, err := time.LoadLocation("Europe/London")

@@ -339,6 +339,9 @@ func (p *Platform) effect(o *op, e *Entry, line []byte, s span) error {
 	switch e.Effect {
 	case bots.Whisper, bots.Revise, bots.Remind:
 		return p.show(o, e, r, s)
+	case bots.Tell:
+		p.told(e.Member, privateLine{at: o.At, bot: true, room: r.id, text: unquote(o.Text), choices: o.Choices})
+		return nil
 	case bots.Post:
 		o.Message = e.Made
 		return p.post(r, o, -1, s.within(line, "text", o.Text))

@@ -140,7 +140,7 @@ func (b *Bot) Abilities(ctx context.Context, id chat.ID) (bots.Abilities, error)
 	case !b.may("im:write"):
 		private = no("The Slack app has not been given im:write.")
 	}
-	for _, k := range []bots.Kind{bots.Whisper, bots.Revise, bots.Remind} {
+	for _, k := range []bots.Kind{bots.Whisper, bots.Revise, bots.Remind, bots.Tell} {
 		able[k] = private
 	}
 	switch {

@@ -41,6 +41,8 @@ func (b *Bot) do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		}
 		_, ts, err := b.api.PostMessageContext(ctx, e.Chat.Local, slack.MsgOptionText(inert(e.Text), false), slack.MsgOptionDisableLinkUnfurl(), marked(e))
 		return chat.MessageID(ts), outcome(err)
+	case bots.Tell:
+		return b.tell(ctx, e)
 	case bots.Whisper, bots.Revise, bots.Remind:
 		if e.Prompt == nil || e.Prompt.ID == "" {
 			return "", bots.ErrUnsupported
@@ -81,6 +83,21 @@ func (b *Bot) show(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	}
 	_, _, _, err = b.api.UpdateMessageContext(ctx, at.channel, at.ts, append(content(e), marked(e))...)
 	return chat.MessageID(at.ts), outcome(err)
+}
+
+// tell writes to a member in a direct message, with the words that they can
+// answer with.
+func (b *Bot) tell(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
+	if e.Text == "" {
+		return "", bots.ErrUnsupported
+	}
+	im, err := b.directTo(ctx, e.Member)
+	if err != nil {
+		return "", err
+	}
+	text := inert(strings.Join(append([]string{e.Text}, e.Choices...), "\n• "))
+	_, ts, err := b.api.PostMessageContext(ctx, im, slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), marked(e))
+	return chat.MessageID(ts), outcome(err)
 }
 
 func (b *Bot) whisper(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
@@ -220,6 +237,11 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 	switch e.Kind {
 	case bots.Post:
 		m, err = b.search(ctx, e.Chat.Local, func(p payload) bool { return p.Key == e.Key })
+	case bots.Tell:
+		var im string
+		if im, err = b.directTo(ctx, e.Member); err == nil {
+			m, err = b.search(ctx, im, func(p payload) bool { return p.Key == e.Key })
+		}
 	case bots.Whisper, bots.Revise, bots.Remind:
 		if e.Prompt == nil {
 			return "", false, nil

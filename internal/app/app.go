@@ -10,6 +10,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -61,6 +62,8 @@ type Config struct {
 	WhatsApp     *WhatsApp                  // the bot's number there; nil: none
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
+	Guidance     string                     // the policy that every notice links to
+	Languages    []string                   // that posts to chats are written in; none: English
 	Log          *slog.Logger
 
 	Circumstances engine.Circumstances // whom and what the conditions of policies are about
@@ -179,7 +182,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 		Circumstances: circumstances,
 		Store:         a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
 		Pace: c.pace(viewer.Zone), Officers: c.Officers,
-		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Notice: notice(c), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Words: c.words(), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
 }
@@ -303,12 +306,7 @@ func (a *App) changed(id chat.ID) {
 }
 
 func texts(c Config) (prompt.Viewer, error) {
-	f, err := config.Files.Open("prompts/en.yaml")
-	if err != nil {
-		return prompt.Viewer{}, err
-	}
-	defer f.Close()
-	t, err := prompt.ReadTexts(f)
+	words, err := prompt.ReadWords(func(lang string) (io.ReadCloser, error) { return config.Files.Open("prompts/" + lang + ".yaml") }, prompt.Languages()...)
 	if err != nil {
 		return prompt.Viewer{}, err
 	}
@@ -320,7 +318,7 @@ func texts(c Config) (prompt.Viewer, error) {
 	if err != nil {
 		return prompt.Viewer{}, fmt.Errorf("time zone %q is not known", zone)
 	}
-	return prompt.Viewer{Texts: t, Ask: c.Ask, Zone: loc, Form: c.Consent}, nil
+	return prompt.Viewer{Texts: words[prompt.English], Words: words, Ask: c.Ask, Zone: loc, Form: c.Consent}, nil
 }
 
 func scanner(dir string) (*detect.Set, error) {
@@ -334,17 +332,9 @@ func scanner(dir string) (*detect.Set, error) {
 	return detect.Compile(all)
 }
 
-// notice is what a chat is told before anything is read there (invariant 10).
-func notice(c Config) string {
-	who := prompt.Inert(c.Organisation, 80)
-	if who == "" {
-		who = "the organisation that runs this chat"
-	}
-	text := "Chaperone reads this chat to keep decisions and to protect people's details. Run by " + who + "."
-	if c.Ask != "" {
-		text += " Questions and objections: " + prompt.Inert(c.Ask, 120) + "."
-	}
-	return text
+// words is what the notices in chats say of this configuration.
+func (c Config) words() engine.Notice {
+	return engine.Notice{Organisation: c.Organisation, Ask: c.Ask, Link: c.Guidance, Languages: c.Languages}
 }
 
 var alphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)

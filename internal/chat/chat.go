@@ -50,7 +50,7 @@ type EventKind string
 // The kinds of event, and the fields of Event that each fills beside Key,
 // Kind, Chat and At.
 const (
-	Added    EventKind = "added"    // the bot is now in the chat: Name (of the chat), ChatKind
+	Added    EventKind = "added"    // the bot is now in the chat: Name (of the chat), ChatKind, Member (who added it, where the platform says)
 	Posted   EventKind = "posted"   // Member, Name, Message, Text, ReplyTo
 	Edited   EventKind = "edited"   // Member, Name, Message, Revision, Text (whole, as it now reads)
 	Deleted  EventKind = "deleted"  // Member (who deleted it), Message

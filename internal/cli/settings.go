@@ -27,7 +27,7 @@ import (
 func fromFile(f *config.File) (app.Config, error) {
 	c := app.Config{
 		Data: f.Data, Database: f.Database, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
-		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
+		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Guidance: f.Guidance, Languages: f.Languages, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
 		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
 	}
 	if f.Contact.Name != "" {
@@ -57,7 +57,8 @@ func fromFile(f *config.File) (app.Config, error) {
 	}
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{
-			Acting: ch.Mode == config.Act, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident, Audience: policy.Audience(ch.Audience),
+			Acting: ch.Mode == config.Act && !ch.Union, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident, Audience: policy.Audience(ch.Audience),
+			Named: true, Union: ch.Union, Languages: ch.Languages,
 		}
 	}
 	if f.Prompts != (config.Prompts{}) {
@@ -189,7 +190,7 @@ func digests(f *config.File) (map[string]string, error) {
 	out := map[string]string{}
 	for part, v := range map[string]any{
 		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory, "readers": f.Readers, "exceptions": f.Exceptions, "prompts": f.Prompts,
-		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact,
+		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact, "words": []any{f.Organisation, f.Guidance, f.Languages},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

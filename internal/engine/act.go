@@ -280,13 +280,16 @@ func ended(err error) (Outcome, bool) {
 // render turns an action into what the platform is to do now. A prompt is
 // rendered as it stands at this moment; one that has ended before anybody saw
 // it needs no showing, nor does one of which everything has been shown.
-func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, error) {
-	ef := bots.Effect{Key: a.Key, Kind: bots.Kind(a.Kind), Chat: a.Chat, Member: a.Member, Message: a.Message}
+func (e *Engine) render(ctx context.Context, a *Action) (ef bots.Effect, needed bool, err error) {
+	ef = bots.Effect{Key: a.Key, Kind: bots.Kind(a.Kind), Chat: a.Chat, Member: a.Member, Message: a.Message}
 	switch ef.Kind {
 	case bots.Post:
-		ef.Text = e.o.Notice
-	case bots.Kind(Line):
-		ef.Kind, ef.Text = bots.Post, e.o.Viewer.Post("closed")
+		ef.Text = e.renderPost(a)
+	case bots.Kind(Say), bots.Kind(Line):
+		ef.Kind, ef.Text = bots.Post, e.renderSay(*a)
+	case bots.Tell:
+		ef.Text, ef.Choices, err = e.renderTell(ctx, a)
+		return ef, ef.Text != "", err
 	case bots.Kind(Restore):
 		text, err := e.restored(ctx, *a)
 		if err != nil {
@@ -318,7 +321,7 @@ func (e *Engine) render(ctx context.Context, a *Action) (bots.Effect, bool, erro
 		}
 		a.Version = sh.Version
 		sh.Held = e.covered(ctx, e.o.Store.Holds(ctx), a.Chat, sh.Author(), e.o.Now())
-		ef.Prompt = e.o.Viewer.Show(sh.Prompt, e.can(a.Chat))
+		ef.Prompt = e.to(ctx, a.Chat, a.Member).Show(sh.Prompt, e.can(a.Chat))
 		if a.View, err = digest(ef.Prompt); err != nil {
 			return ef, false, err
 		}

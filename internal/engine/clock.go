@@ -45,6 +45,12 @@ func (e *Engine) runClock() {
 				next = at
 			}
 		}
+		if err == nil {
+			var at time.Time
+			if at, err = e.weeks(e.ctx); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		}
 		if now := e.o.Now(); err == nil && now.Sub(erased).Abs() >= eraseEvery {
 			erased = now
 			err = errors.Join(e.erase(e.ctx), e.learn(e.ctx))
@@ -123,6 +129,9 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 			return err
 		}
 		if _, err := e.depart(ctx, true); err != nil {
+			return err
+		}
+		if _, err := e.weeks(ctx); err != nil {
 			return err
 		}
 		nudge(e.poke)

@@ -201,6 +201,9 @@ type Store interface {
 	Suppressions
 	Breaches
 	Trends
+	Wording
+	Desk
+	Joinings
 	Eraser
 }
 
@@ -344,6 +347,7 @@ type Action struct {
 	Called bool   // the call was made
 	Undo   string // what it is about to destroy, to be sealed for undo
 	Ask    *Ask   // the budget that it counts against; nil: none
+	Posted Posted // the notice that it posts
 }
 
 // Destroys reports whether an action of the kind takes something away that a
@@ -393,7 +397,7 @@ type Options struct {
 	Own       retention.OwnPeriods
 	Settings  map[string]string // a digest of each further part of the configuration
 	Directory *Directory        // where people come from; nil: nobody is known to leave
-	Notice    string            // what is posted in a chat before anything is read there
+	Words     Notice            // what chats are told before anything is read there
 	Now       func() time.Time
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
 	Changed   func(chat.ID)          // told after something about a chat was stored
@@ -409,7 +413,10 @@ type Setting struct {
 	Kind           chat.Kind
 	Administrators []string // as the configuration names them
 	Contacts       Contacts
-	Incident       bool // an incident is declared
+	Incident       bool     // an incident is declared
+	Named          bool     // the configuration names the chat, and so says everything about it
+	Union          bool     // a trade union's: nothing of it is ever read
+	Languages      []string // that the chat is written to in; empty: those of the organisation
 
 	Audience policy.Audience // what members of whom nothing is known count as; empty: unknown
 }
@@ -435,6 +442,7 @@ type Engine struct {
 	breach   sync.Mutex // held while a breach record changes, and over trended
 	trended  string     // the day on which habits were last looked at
 	people   acquainted
+	joins    joinings
 }
 
 // Counts is what an engine has done since it started.
@@ -454,7 +462,11 @@ func New(o Options) *Engine {
 	}
 	for _, b := range o.Bots {
 		e.bots[b.Account()] = b
+		if c, ok := b.(bots.Conversant); ok {
+			c.Converse(e.Converse)
+		}
 	}
+	e.o.Setting = e.withJoining(o.Setting)
 	return e
 }
 
@@ -504,6 +516,9 @@ func (e *Engine) begin(ctx context.Context) error {
 		return err
 	}
 	if err := e.forfeit(ctx); err != nil {
+		return err
+	}
+	if err := e.renew(ctx); err != nil {
 		return err
 	}
 	return e.erase(ctx)

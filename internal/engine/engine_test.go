@@ -155,7 +155,7 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 	ids := 0
 	o := engine.Options{
 		Store: st, Scanner: picky{set}, Packs: []policy.Pack{pack}, Schedules: schedules, Filer: filer, Bots: []bots.Bot{as},
-		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Notice: "notice", Now: h.now,
+		Viewer: prompt.Viewer{Texts: texts, Zone: time.UTC}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} }, Now: h.now,
 		NewID: func(now time.Time) string {
 			mu.Lock()
 			defer mu.Unlock()

@@ -99,7 +99,7 @@ func newParish(t *testing.T, r *rand.Rand, plain bool) *parish {
 		Store: p.store, Scanner: set, Filer: filer, Bots: []bots.Bot{p.platform},
 		Viewer: prompt.Viewer{Texts: texts, Zone: p.Zone}, Setting: func(chat.ID) engine.Setting { return engine.Setting{Acting: true} },
 		Directory: &engine.Directory{Source: p, Rules: p.Situation.Rules, Protected: p.Situation.Protected},
-		Notice:    "notice", Now: p.platform.Now, Log: slog.New(slog.DiscardHandler),
+		Now:       p.platform.Now, Log: slog.New(slog.DiscardHandler),
 		NewID: func(time.Time) string { ids++; return fmt.Sprint("20261123-TEST", ids) }, // one plan at a time
 	})
 	ctx, stop := context.WithCancel(context.Background())

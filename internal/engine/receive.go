@@ -29,6 +29,8 @@ type room struct {
 	warm    bool       // recent has been read from the store; mu
 	noticed chan struct{}
 
+	welcomed time.Time // when those who joined were last told with a line; mu
+
 	// Guarded by the engine's lock.
 	settling, again, open bool
 }
@@ -49,7 +51,11 @@ func (e *Engine) room(id chat.ID) *room {
 // after it returned nil (DESIGN invariant 1). Messages of a chat whose notice
 // has not been posted are held back, for a moment, and then refused.
 func (e *Engine) Receive(ctx context.Context, events []chat.Event) error {
-	now, later, err := e.split(ctx, escaped(events))
+	events, err := e.hears(escaped(events))
+	if err != nil {
+		return err
+	}
+	now, later, err := e.split(ctx, events)
 	if err != nil {
 		return err
 	}
@@ -131,6 +137,7 @@ func (e *Engine) store(ctx context.Context, events []chat.Event) error {
 		return err
 	}
 	failpoint.Hit("receive.stored")
+	e.begun(events)
 	if err := e.witness(ctx, events); err != nil {
 		e.trouble("store", err)
 	}

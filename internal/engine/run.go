@@ -9,6 +9,7 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/clock"
+	"chaperone/internal/prompt"
 	"chaperone/internal/retention"
 )
 
@@ -200,7 +201,7 @@ func (e *Engine) restored(ctx context.Context, a Action) (string, error) {
 		e.o.Log.Warn("a message cannot be given back: its text is not kept any more", "chat", a.Chat, "action", a.Key)
 		return "", nil
 	}
-	return "A message that was deleted at the end of its time, given back: " + text, nil
+	return e.post(a.Chat, func(v prompt.Viewer) string { return v.Texts.Say("restored", prompt.Values{}) }) + " " + text, nil
 }
 
 // fetch reads what a run is about to destroy, so that it can be given back for

@@ -228,6 +228,8 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 		if sh := b.prompt(ev); sh != nil && sh.Tick(b.now, ev.Step, ev.Done) {
 			b.touched[sh] = true
 		}
+	case chat.Joined:
+		b.welcome(ev)
 	case chat.Left:
 		for _, sh := range b.prompts {
 			// A farewell can be answered from outside, where a platform lets them.
@@ -248,6 +250,9 @@ func (b *batch) scan(ctx context.Context, ev chat.Event) (found []rules.Finding,
 			err = fmt.Errorf("the scanner failed")
 		}
 	}()
+	if b.command(ev) {
+		return nil, nil
+	}
 	if failpoint.Fault(ev.Text) {
 		panic("asked to fail")
 	}

@@ -72,7 +72,11 @@ func (t *Texts) help(s stepText) string {
 // ReadTexts reads one language and tries every template, so that a fault shows
 // at start and never in front of a member.
 func ReadTexts(r io.Reader) (*Texts, error) {
-	return new(Texts).read(r)
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return readTexts(b)
 }
 
 // The keys that every language has.

@@ -1,10 +1,10 @@
 package prompt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/template"
@@ -18,30 +18,36 @@ import (
 // Words holds the texts of every language, by its code.
 type Words map[string]*Texts
 
-// ReadWords reads every language. English is the one that the others are read
-// over, so that a text that one of them lacks is said in English and not left
-// out; a test sees to it that none lacks any.
+// ReadWords reads every language. Each is read over English, so that a text that
+// one of them lacks is said in English and not left out; a test sees to it that
+// none lacks any.
 func ReadWords(open func(language string) (io.ReadCloser, error), languages ...string) (Words, error) {
-	out := Words{}
-	base := new(Texts)
-	for _, lang := range append([]string{English}, languages...) {
-		if out[lang] != nil {
-			continue
-		}
+	read := func(lang string) ([]byte, error) {
 		f, err := open(lang)
 		if err != nil {
 			return nil, err
 		}
-		t, err := base.read(f)
-		if err = errors.Join(err, f.Close()); err != nil {
+		b, err := io.ReadAll(f)
+		return b, errors.Join(err, f.Close())
+	}
+	base, err := read(English)
+	if err != nil {
+		return nil, err
+	}
+	out := Words{}
+	for _, lang := range languages {
+		own, err := read(lang)
+		if err != nil {
+			return nil, err
+		}
+		t, err := readTexts(base, own)
+		if err != nil {
 			return nil, err
 		}
 		if t.Language != lang {
 			return nil, fmt.Errorf("prompt texts %s: the file says that it is %q", lang, t.Language)
 		}
-		if out[lang] = t; lang == English {
-			base = t
-		}
+		out[lang] = t
 	}
 	return out, nil
 }
@@ -133,24 +139,23 @@ func (t *Texts) adder(faults *[]error, add func(key, text string)) func(string, 
 	}
 }
 
-// read reads a language over another.
-func (t *Texts) read(r io.Reader) (*Texts, error) {
-	out := *t
-	out.Kinds, out.Steps, out.Answers, out.Notes = maps.Clone(t.Kinds), maps.Clone(t.Steps), maps.Clone(t.Answers), maps.Clone(t.Notes)
-	out.What, out.Categories, out.Masks = maps.Clone(t.What), maps.Clone(t.Categories), maps.Clone(t.Masks)
-	out.Commands, out.Texts = maps.Clone(t.Commands), maps.Clone(t.Texts)
-	out.Posts, out.More = maps.Clone(t.Posts), maps.Clone(t.More)
-	l, err := yaml.NewLoader(r, yaml.WithKnownFields(), yaml.WithUniqueKeys())
-	if err != nil {
-		return nil, err
+// readTexts reads texts, each over those before it.
+func readTexts(all ...[]byte) (*Texts, error) {
+	var t Texts
+	for _, b := range all {
+		l, err := yaml.NewLoader(bytes.NewReader(b), yaml.WithKnownFields(), yaml.WithUniqueKeys())
+		if err != nil {
+			return nil, err
+		}
+		if err := l.Load(&t); err != nil {
+			return nil, fmt.Errorf("prompt texts: %w", err)
+		}
 	}
-	if err := l.Load(&out); err != nil {
-		return nil, fmt.Errorf("prompt texts: %w", err)
+	var err error
+	if t.tag, err = language.Parse(t.Language); err != nil {
+		return nil, fmt.Errorf("prompt texts: language %q: %w", t.Language, err)
 	}
-	if out.tag, err = language.Parse(out.Language); err != nil {
-		return nil, fmt.Errorf("prompt texts: language %q: %w", out.Language, err)
-	}
-	return &out, out.compile()
+	return &t, t.compile()
 }
 
 // Say says a text. One that there is none of is a fault of the program, which
@@ -275,3 +280,32 @@ func (t *Texts) Period(years, months, days int) string {
 	}
 	return t.Join(parts)
 }
+
+// What names the kinds of thing that a prompt is about, three at most.
+func (v Viewer) What(p *Prompt) string { return v.what(p) }
+
+// Offers are the commands that can be tapped.
+func (t *Texts) Offers() []string {
+	var out []string
+	for _, name := range menu()[1:] {
+		out = append(out, t.Commands[name][0])
+	}
+	return out
+}
+
+// Menu tells the commands in one line, and the words that choose a language.
+func (v Viewer) Menu() string {
+	var out []string
+	for _, name := range menu() {
+		out = append(out, v.Texts.Commands[name][0])
+	}
+	for _, lang := range Languages() {
+		if t := v.Words[lang]; t != nil {
+			out = append(out, t.Commands["language"][0])
+		}
+	}
+	return strings.Join(out, " · ")
+}
+
+// menu is the order in which help tells the commands.
+func menu() []string { return []string{"help", "status", "holding", "check", "questions", "remove"} }

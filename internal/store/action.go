@@ -103,10 +103,8 @@ func (s *Store) Finish(ctx context.Context, f engine.Finished) error {
 				return err
 			}
 		}
-		if a.Kind == "post" && f.Outcome == engine.Done {
-			if err := errors.Join(t.exec("UPDATE chats SET noticed = 1 WHERE n = ?", row.n), t.reads(row.n, f.Now)); err != nil {
-				return err
-			}
+		if err := t.noticed(row.n, f); err != nil {
+			return err
 		}
 		if f.Receipt != nil {
 			b, err := json.Marshal(f.Receipt)

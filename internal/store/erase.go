@@ -113,6 +113,9 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 		if err := t.forgetStays(s.own.Before(retention.People, now), chats, members); err != nil {
 			return err
 		}
+		if err := t.forgetWords(s.own.Before(retention.Prompts, now)); err != nil {
+			return err
+		}
 		n, err := t.change(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
 			LEFT JOIN messages m ON m.chat = d.chat AND m.id = d.message
 			WHERE d.decided < ? AND`+unheld("coalesce(m.member, '')")+` LIMIT ?)`,

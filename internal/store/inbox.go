@@ -99,7 +99,7 @@ func (t *tx) receive(now time.Time, ev *chat.Event) error {
 			return err
 		}
 	}
-	if err := errors.Join(t.gapsOf(row, ev, now), t.meet(row, now, ev)); err != nil {
+	if err := errors.Join(t.gapsOf(row, ev, now), t.meet(row, now, ev), t.beginJoining(row, now, ev)); err != nil {
 		return err
 	}
 	var slot uint64

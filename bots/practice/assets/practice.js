@@ -143,6 +143,7 @@
       }
       fail("");
       if (form.hasAttribute("data-say")) { form.reset(); say.value = ""; say.focus(); }
+      if (form.hasAttribute("data-private")) form.reset();
       form.closest("details.acts")?.removeAttribute("open");
       await look();
       if (form.hasAttribute("data-say")) document.getElementById("messages").lastElementChild?.scrollIntoView({ block: "nearest" });
