@@ -297,7 +297,8 @@ func street(v string) bool {
 	for _, w := range strings.FieldsFunc(strings.ToLower(v), func(r rune) bool { return r == ' ' || r == ',' }) {
 		switch w {
 		case "on", "in", "at", "to", "from", "for", "with", "and", "or", "is", "are", "was", "a", "an", "this", "that", "these", "our", "my", "your", "his", "her", "their", "by", "near", "off", "down", "up", "along", "past",
-			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every":
+			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every",
+			"jan", "january", "feb", "february", "march", "apr", "april", "june", "jul", "july", "aug", "august", "sept", "september", "oct", "october", "nov", "november", "dec", "december":
 			return false
 		}
 	}

@@ -229,7 +229,7 @@ func osgrid(v string) bool {
 // anybody may ring (080, 0300, 084, 087, 09) are not anybody's personal data.
 func phone(v string) bool {
 	v = strings.Replace(v, "(0)", "", 1)
-	if len(v) > 7 && strings.IndexByte("/.-", v[2]) >= 0 && (strings.HasPrefix(v[3:], "19") || strings.HasPrefix(v[3:], "20")) && v[7] == ' ' {
+	if len(v) > 7 && strings.IndexByte("/.-", v[2]) >= 0 && (strings.HasPrefix(v[3:], "19") || strings.HasPrefix(v[3:], "20")) && (v[7] < '0' || v[7] > '9') {
 		return false // the end of a date, and a time of day
 	}
 	d := digits(v, make([]byte, 0, 20))

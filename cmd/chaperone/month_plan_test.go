@@ -44,12 +44,13 @@ type size struct {
 	floodFrom, floodTo                            int // days, the last not included
 }
 
-// The files of frames. What "further" holds was written after the rules had
-// been mended by what the first showed.
+// The files of frames. What "further" and "third" hold was written each
+// after the rules had been mended by what those before showed, and before
+// anybody looked at what they make of these.
 var (
-	ordinaryFiles  = []string{"ordinary.txt", "further-ordinary.txt"}
-	deservingFiles = []string{"deserving.txt", "further-deserving.txt"}
-	decisionFiles  = []string{"decisions.txt", "further-decisions.txt"}
+	ordinaryFiles  = []string{"ordinary.txt", "further-ordinary.txt", "third-ordinary.txt"}
+	deservingFiles = []string{"deserving.txt", "further-deserving.txt", "third-deserving.txt"}
+	decisionFiles  = []string{"decisions.txt", "further-decisions.txt", "third-decisions.txt"}
 )
 
 var (
