@@ -99,16 +99,25 @@ func (u union) look(ctx context.Context, text string, s *search) error {
 	}
 	for n := range u {
 		first, second := &s.lanes[n], &s.lanes[n+2]
-		if err := second.read(ctx, text, len(text), &s.spent); err != nil {
-			return err
-		}
-		second.step(endOfText, &s.spent)
 		if err := first.read(ctx, text, half, &s.spent); err != nil {
 			return err
 		}
-		known, err := first.join(ctx, text, second, &s.spent)
-		if err != nil {
-			return err
+		known := 0
+		if first.walker != nil { // it would never know that it has arrived
+			if err := first.read(ctx, text, len(text), &s.spent); err != nil {
+				return err
+			}
+			first.step(endOfText, &s.spent)
+			known = len(second.hits)
+		} else {
+			if err := second.read(ctx, text, len(text), &s.spent); err != nil {
+				return err
+			}
+			second.step(endOfText, &s.spent)
+			var err error
+			if known, err = first.join(ctx, text, second, &s.spent); err != nil {
+				return err
+			}
 		}
 		s.hits = append(append(s.hits, first.hits...), second.hits[known:]...)
 	}

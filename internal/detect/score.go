@@ -262,8 +262,21 @@ func (sc *scorer) readWords() {
 		x.read(text, 0, len(text), sc.said)
 		return
 	}
-	for _, c := range slices.SortedFunc(slices.Values(sc.found), func(a, b candidate) int { return cmp.Compare(a.start, b.start) }) {
-		x.read(text, max(0, c.start-farthest), min(len(text), c.end+farthest), sc.said)
+	var around [][2]int
+	for _, c := range sc.found {
+		r := &sc.set.rules[c.rule]
+		lo, hi := max(0, c.start-messageReach), min(len(text), c.end+messageReach)
+		switch {
+		case r.words.size+r.also.size+r.against.size+r.never.size == 0 && r.Context.Reach != rules.Sender:
+			continue
+		case r.Context.Reach == rules.Phrase || r.Context.Reach == rules.Sentence:
+			lo, hi = sc.sentence(c)
+		}
+		around = append(around, [2]int{lo, hi})
+	}
+	slices.SortFunc(around, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	for _, a := range around {
+		x.read(text, a[0], a[1], sc.said)
 	}
 }
 

@@ -15,6 +15,7 @@ type builder struct {
 	lists []uint32   // lists one after the other, the length of each before it
 	room  int        // what leads and lists may still take, in entries
 
+	next   state  // what is being made
 	merged rounds // instructions that are in out
 	out    []uint32
 	ended  []uint16
@@ -66,7 +67,8 @@ func (b *builder) advance(s *state, class uint8) *state {
 	if b.room < 0 {
 		b.forget()
 	}
-	next := &state{prev: b.a.kind[class]}
+	next := &b.next
+	next.prev, next.begun = b.a.kind[class], 0
 	if b.a.floating {
 		next.begun = b.a.begins[s.prev][class]
 	}

@@ -161,7 +161,9 @@ func (k reckoner) part(re *syntax.Regexp) stretch {
 			try(k.part(re.Sub[0]))
 		}
 	case syntax.OpAlternate:
-		try(k.partOfEach(re))
+		if size(re) < manyAlternatives {
+			try(k.partOfEach(re))
+		}
 	case syntax.OpConcat:
 		before, upTo := 0, 0
 		for i := range re.Sub {
@@ -181,6 +183,18 @@ func (k reckoner) part(re *syntax.Regexp) stretch {
 		}
 	}
 	return best
+}
+
+// manyAlternatives are the words of a gazetteer: they are looked for whole.
+const manyAlternatives = 10_000
+
+// size is how many things an expression is made of.
+func size(re *syntax.Regexp) int {
+	n := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		n += size(sub)
+	}
+	return n
 }
 
 // wordBoundary stands before a part where the expression has a boundary there

@@ -153,9 +153,6 @@ func (s *said) add(set int, w wordAt) {
 	s.at[set] = append(s.at[set], w)
 }
 
-// farthest is how far a signal can be from a value, sentences included.
-const farthest = messageReach + sentenceReach
-
 // read adds to out every phrase that begins in text[lo:hi] and was not read
 // before.
 func (x *lexicon) read(text string, lo, hi int, out *said) {
