@@ -62,6 +62,7 @@ func (a *App) calls() control.Table {
 	a.signInCalls(t)
 	a.lookCalls(t)
 	a.ruleCalls(t)
+	a.policyCalls(t)
 	a.learnCalls(t)
 	a.linkCalls(t)
 	return t

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"chaperone/bots"
 	"chaperone/internal/chat"
 	"chaperone/internal/detect"
+	"chaperone/internal/engine"
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
 	"chaperone/rules"
@@ -19,6 +21,19 @@ type Sample struct {
 	Kind   chat.Kind `json:"kind"`
 	Name   string    `json:"name"`
 	Before []string  `json:"before"` // earlier messages of the same sender, oldest first
+
+	Audience policy.Audience   `json:"audience"` // what is left out counts as unknown
+	Device   policy.Device     `json:"device"`
+	Role     policy.Role       `json:"role"`
+	State    policy.State      `json:"state"`
+	Channel  policy.Channel    `json:"channel"`
+	Person   policy.Protection `json:"person"`
+	People   int               `json:"people"` // how many read the chat
+}
+
+// facts are those that policies are held against.
+func (m Sample) facts() policy.Facts {
+	return policy.Facts{Chat: m.Kind, Audience: m.Audience, Device: m.Device, Role: m.Role, State: m.State, Channel: m.Channel, Person: m.Person}
 }
 
 // Explanation is what would be found, decided and asked. It holds no text of
@@ -29,6 +44,9 @@ type Explanation struct {
 	Duties   []policy.Duty   `json:"duties"`
 	Policy   []policy.Line   `json:"policy"`
 	Prompt   *bots.Prompt    `json:"prompt,omitempty"`
+
+	Facts policy.Facts    `json:"facts"` // the circumstances that it was explained for
+	Spoke []policy.Spoken `json:"spoke"` // every row of every pack that spoke
 }
 
 // Explain goes the way of a message as far as the prompt, and keeps nothing.
@@ -42,8 +60,10 @@ func Explain(ctx context.Context, c Config, m Sample) (Explanation, error) {
 		return Explanation{}, err
 	}
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
-	d := policy.Decide(packs, policy.Situation{Facts: policy.Facts{Chat: m.Kind}, Findings: found})
-	e := Explanation{Findings: found, Outcome: d.Outcome, Duties: d.Duties, Policy: d.Lines}
+	audience := func() (policy.Audience, int) { return cmp.Or(m.Audience, policy.UnknownAudience), m.People }
+	found = append(found, engine.Seen(m.Text, time.Now(), viewer.Zone, audience)...)
+	d := policy.Decide(packs, policy.Situation{Facts: m.facts(), Findings: found})
+	e := Explanation{Findings: found, Outcome: d.Outcome, Duties: d.Duties, Policy: d.Lines, Facts: m.facts(), Spoke: d.Spoke}
 	if d.Acts() {
 		now := time.Now()
 		p := prompt.New("example", now, chat.ID{}, "the chat", m.Kind, "sender", m.Name)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +11,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"chaperone/config"
+	"chaperone/internal/detect"
 	"chaperone/internal/engine"
 	"chaperone/internal/policy"
 	"chaperone/internal/prompt"
+	"chaperone/rules"
 )
 
 // DefaultPolicies are adopted where the configuration names none: the councils'
@@ -112,4 +116,27 @@ func (c Config) circumstances(ours []policy.Pack) (engine.Circumstances, error) 
 	out.Ratings = map[string]policy.Channel{"whatsapp": policy.EndToEnd}
 	maps.Copy(out.Ratings, c.Circumstances.Ratings)
 	return out, policy.CheckExceptions(out.Exceptions, all)
+}
+
+// TestExample holds the message of a worked example against the rules and the
+// pack: what the rules find in it has to bring the row that the example names.
+// It says what is wrong; empty: nothing is.
+func TestExample(ctx context.Context, set *detect.Set, p policy.Pack, e policy.Example) (string, error) {
+	facts := e.Situation()
+	found, err := set.Scan(ctx, e.Message, detect.Context{Kind: facts.Chat})
+	if err != nil {
+		return "", err
+	}
+	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
+	found = append(found, engine.Seen(e.Message, time.Now(), time.UTC, func() (policy.Audience, int) { return facts.Audience, 0 })...)
+	facts.Information = ""
+	d := policy.Decide([]policy.Pack{p}, policy.Situation{Facts: facts, Findings: found})
+	if !slices.ContainsFunc(d.Spoke, func(s policy.Spoken) bool { return s.Row == e.Row }) {
+		var spoke []string
+		for _, s := range d.Spoke {
+			spoke = append(spoke, fmt.Sprintf("%s (%s)", s.Row, s.Information))
+		}
+		return fmt.Sprintf("example %q: of what the rules find in its message %s speaks, and not %s", e.Say, strings.Join(spoke, ", "), e.Row), nil
+	}
+	return "", nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"chaperone/internal/app"
 	"chaperone/internal/chat"
+	"chaperone/internal/policy"
 	"chaperone/rules"
 )
 
@@ -19,20 +20,27 @@ import (
 // asked. It keeps nothing.
 func explainCommand() *cobra.Command {
 	var dir string
+	var packs []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain FILE",
 		Short: "Tell what would be found in a message, and what would be asked",
 		Long: `Reads one JSON message, {"text": "...", "kind": "team", "name": "Sam"}, from FILE
 ('-' is standard input) and tells what would be found in it, which policy line
-speaks, and what its sender would be asked. Nothing is kept or sent.`,
+speaks, and what its sender would be asked. Nothing is kept or sent.
+
+The message may say in which circumstances it was sent: "audience" (internal,
+partner, customer, public), "device" (corporate, managed, private), "role",
+"state" (held, incident, transition, outage), "channel" (end-to-end, other),
+"person" (higher) and how many "people" read the chat. What is left out counts
+as not known, and what is not known as the stricter.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := readMessage(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			e, err := app.Explain(cmd.Context(), app.Config{RulesDir: dir, Ask: "the person who answers for the chat"}, m)
+			e, err := app.Explain(cmd.Context(), app.Config{RulesDir: dir, Policies: packs, Ask: "the person who answers for the chat"}, m)
 			if err != nil {
 				return err
 			}
@@ -49,6 +57,7 @@ speaks, and what its sender would be asked. Nothing is kept or sent.`,
 		},
 	}
 	cmd.Flags().StringVar(&dir, "rules", "", "`DIR` of the organisation's own rules")
+	cmd.Flags().StringSliceVar(&packs, "policies", nil, "packs that apply, by id or file (council and emergency)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -97,7 +106,10 @@ func readMessage(cmd *cobra.Command, name string) (app.Sample, error) {
 		return m, fmt.Errorf(`%s: one JSON object is needed, such as {"text": "…", "kind": "team"} (%w)`, name, err)
 	}
 	if !m.Kind.Valid() {
-		return m, fmt.Errorf("%s: %q is no kind of chat: write team, emergency, partner or public", name, m.Kind)
+		return m, fmt.Errorf("%s: %q is no kind of chat: write team, emergency, partner, public or private", name, m.Kind)
+	}
+	if err := (policy.Facts{Audience: m.Audience, Device: m.Device, Role: m.Role, State: m.State, Channel: m.Channel, Person: m.Person}).Check(); err != nil {
+		return m, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
 }
@@ -116,9 +128,9 @@ func tell(w io.Writer, e app.Explanation, list []rules.Rule) error {
 			tellOtherwise(&b, r.Context, f.Confidence)
 		}
 	}
-	fmt.Fprintf(&b, "\nOutcome: %s\n", e.Outcome)
-	for _, l := range e.Policy {
-		fmt.Fprintf(&b, "    %s, row %s: %s [%s]\n", l.Pack, l.Row, l.Text, l.Source)
+	fmt.Fprintf(&b, "\nOutcome: %s (%s), %s\n", e.Outcome.Words(), e.Outcome, e.Facts.Words())
+	for _, s := range e.Spoke {
+		fmt.Fprintf(&b, "    %s, row %s, of %s: %s. %s [%s]\n", s.Pack, s.Row, s.Information, s.Outcome, s.Text, s.Source)
 	}
 	if e.Prompt == nil {
 		b.WriteString("\nThe message would pass in silence.\n")

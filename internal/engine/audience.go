@@ -223,16 +223,31 @@ func (b *batch) decide(ev chat.Event, found []rules.Finding) policy.Decision {
 	return policy.Decide(packs, policy.Situation{Facts: facts, Watching: !set.Acting, Findings: found, Exceptions: exceptions})
 }
 
-// seen adds what is seen otherwise than by rules: a picture of people, and a
-// marking that somebody in the chat is not meant to read.
+// seen adds what is seen otherwise than by rules.
 func (b *batch) seen(ev chat.Event, found []rules.Finding) []rules.Finding {
-	if start, end, ok := detect.Pictured(ev.Text); ok {
+	return append(found, Seen(ev.Text, b.now, cmp.Or(b.e.o.Viewer.Zone, time.UTC), func() (policy.Audience, int) {
+		people := 0
+		for _, m := range b.present() {
+			if !m.Bot {
+				people++
+			}
+		}
+		return b.e.o.Circumstances.audience(b.present(), b.load.Chat.Kind, b.e.o.Setting(b.room.id).Audience), people
+	})...)
+}
+
+// Seen finds what is seen otherwise than by rules: a picture of people, and a
+// marking that somebody in the chat is not meant to read. who tells who reads
+// the chat and how many they are; it is asked only where that matters.
+func Seen(text string, now time.Time, zone *time.Location, who func() (policy.Audience, int)) []rules.Finding {
+	var found []rules.Finding
+	if start, end, ok := detect.Pictured(text); ok {
 		found = append(found, rules.Finding{
 			Rule: "image-of-people", Category: "image_of_people", Class: rules.Image, Severity: rules.Caution, Confidence: 0.7,
 			Start: start, End: end, Mask: "picture of people", Because: []string{"a picture, and who can be seen in it"},
 		})
 	}
-	h := detect.ReadHandling(ev.Text, cmp.Or(b.e.o.Viewer.Zone, time.UTC))
+	h := detect.ReadHandling(text, zone)
 	if !h.Any() {
 		return found
 	}
@@ -240,7 +255,8 @@ func (b *batch) seen(ev chat.Event, found []rules.Finding) []rules.Finding {
 		Rule: "handling-roster", Category: "marking_official_sensitive", Class: rules.Misdirected, Severity: rules.Serious, Confidence: 0.95,
 		Start: h.Start, End: h.End, Mask: "handling instruction",
 	}
-	switch why := b.misdirected(h); {
+	audience, people := who()
+	switch why := misdirected(h, now, audience, people); {
 	case why != "":
 		f.Because = []string{why}
 		return append(found, f)
@@ -254,22 +270,14 @@ func (b *batch) seen(ev chat.Event, found []rules.Finding) []rules.Finding {
 
 // misdirected says why somebody in the chat is not meant to read what carries
 // a handling instruction; empty: nobody is.
-func (b *batch) misdirected(h detect.Handling) string {
-	c := &b.e.o.Circumstances
-	audience := c.audience(b.present(), b.load.Chat.Kind, b.e.o.Setting(b.room.id).Audience)
+func misdirected(h detect.Handling, now time.Time, audience policy.Audience, people int) string {
 	outside := audience != policy.Internal
-	people := 0
-	for _, m := range b.present() {
-		if !m.Bot {
-			people++
-		}
-	}
 	switch {
 	case h.OwnOnly && outside:
 		return "marked for one organisation only, and others read this chat"
 	case h.Recipients && (outside || people != 2):
 		return "marked for its recipients only, and a chat has others"
-	case h.Embargoed && outside && (h.Until.IsZero() || b.now.Before(h.Until)):
+	case h.Embargoed && outside && (h.Until.IsZero() || now.Before(h.Until)):
 		return "embargoed, and others read this chat before its time"
 	}
 	return ""
@@ -309,4 +317,17 @@ func (e *Engine) Audience(ctx context.Context, id chat.ID, kind chat.Kind) (poli
 		return policy.UnknownAudience, err
 	}
 	return e.o.Circumstances.audience(present, kind, e.o.Setting(id).Audience), nil
+}
+
+// Policies gives the packs of our own organisation, and what their conditions
+// are about.
+func (e *Engine) Policies() ([]policy.Pack, Circumstances) { return e.o.Packs, e.o.Circumstances }
+
+// Standing is the facts of a chat in which nobody in particular speaks: from
+// the device that the strictest of its people may have.
+func (e *Engine) Standing(ctx context.Context, id chat.ID, kind chat.Kind) (policy.Facts, error) {
+	audience, err := e.Audience(ctx, id, kind)
+	_, state := policy.InForce(e.o.Circumstances.Exceptions, e.o.Now(), id)
+	platform, _, _ := strings.Cut(string(id.Account), "/")
+	return policy.Facts{Chat: kind, Audience: audience, State: state, Channel: e.o.Circumstances.Ratings[platform]}, err
 }

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"chaperone/internal/chat"
 	"chaperone/rules"
@@ -169,6 +171,16 @@ func (f Facts) point() box {
 		}
 	}
 	return b
+}
+
+// Check says which of the values there are not. What is left out is not known.
+func (f Facts) Check() error {
+	for i, v := range f.values() {
+		if v != "" && !slices.Contains(closed[i].values, v) {
+			return fmt.Errorf("%q is no value of %s: write one of %s", v, closed[i].name, strings.Join(closed[i].values, ", "))
+		}
+	}
+	return nil
 }
 
 // Later gives the state that counts of two.

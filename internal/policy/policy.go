@@ -70,6 +70,7 @@ type Decision struct {
 	Classes  []rules.Class
 	Lines    []Line   // the rows that spoke: the one that asks first, then the strictest first
 	Spoke    []Spoken // every row that spoke, in the order of the packs
+	Facts    Facts    // in which it was made
 	Watching bool
 }
 
@@ -117,7 +118,7 @@ func (d Decision) Label() string {
 // row that asks names the prompt, and the duties of all are joined (R75).
 // SECRET is never kept, whatever else is due (DESIGN invariant 12).
 func Decide(packs []Pack, s Situation) Decision {
-	d := Decision{Outcome: Permitted, Watching: s.Watching}
+	d := Decision{Outcome: Permitted, Facts: s.Facts, Watching: s.Watching}
 	infos := s.information()
 	for _, p := range packs {
 		for _, info := range infos {

@@ -84,6 +84,9 @@ var around = [conditions][2]string{
 	ofRole: {"from ", ""}, ofState: {"", ""}, ofChannel: {"on a channel that is ", ""}, ofPerson: {"from ", ""},
 }
 
+// articles mends what is put together from parts.
+var articles = strings.NewReplacer(" a emergency", " an emergency", " a unknown", " an unknown")
+
 // Words says what the condition is about: "personal details or special category
 // details of a person, by a private or unknown device, in an emergency chat".
 func (c Condition) Words() string {
@@ -104,7 +107,7 @@ func (c Condition) Words() string {
 	if len(c.Information) == 0 {
 		parts = slices.Insert(parts, 0, "any information")
 	}
-	return strings.NewReplacer(" a emergency", " an emergency", " a unknown", " an unknown").Replace(strings.Join(parts, ", "))
+	return articles.Replace(strings.Join(parts, ", "))
 }
 
 // Words says when the row speaks.
@@ -135,12 +138,12 @@ func (f Facts) Words() string {
 		if v[d] == "" {
 			v[d] = closed[d].otherwise
 		}
-		if d == ofRole && v[d] == string(AnyOfficial) || d == ofPerson && v[d] == string(Ordinary) {
+		if d == ofInformation || d == ofRole && v[d] == string(AnyOfficial) || d == ofPerson && v[d] == string(Ordinary) {
 			continue
 		}
 		parts = append(parts, around[d][0]+say(d, v[d])+around[d][1])
 	}
-	return strings.Join(parts, ", ")
+	return articles.Replace(strings.Join(parts, ", "))
 }
 
 func either(words []string) string {
@@ -149,3 +152,6 @@ func either(words []string) string {
 	}
 	return words[0]
 }
+
+// AudienceWords says who an audience is.
+func AudienceWords(a Audience) string { return say(ofAudience, string(a)) }

@@ -83,6 +83,16 @@ type body struct {
 	Duties   []policy.Duty   `json:"duties"`
 	Lines    []policy.Line   `json:"policy"`
 	Findings []rules.Finding `json:"findings"`
+	Classes  []rules.Class   `json:"classes,omitempty"` // of the findings, one for each
+	Facts    policy.Facts    `json:"facts"`
+}
+
+func classes(found []rules.Finding) []rules.Class {
+	out := make([]rules.Class, len(found))
+	for i, f := range found {
+		out[i] = f.Class
+	}
+	return out
 }
 
 func (t *tx) messages(row chatRow, in engine.Settlement) error {
@@ -111,7 +121,7 @@ func (t *tx) messages(row chatRow, in engine.Settlement) error {
 		if len(m.Findings) == 0 {
 			continue
 		}
-		b, err := json.Marshal(body{Outcome: m.Decision.Outcome, Duties: m.Decision.Duties, Lines: m.Decision.Lines, Findings: m.Findings})
+		b, err := json.Marshal(body{Outcome: m.Decision.Outcome, Duties: m.Decision.Duties, Lines: m.Decision.Lines, Findings: m.Findings, Classes: classes(m.Findings), Facts: m.Decision.Facts})
 		if err != nil {
 			return err
 		}
