@@ -95,7 +95,8 @@ func (b *batch) follows(sh *Shown, wish prompt.Wish, id string) {
 }
 
 // unreachable follows a refusal to show a prompt for the first time: its member
-// lets nobody write to them privately, or the platform offers no way. The chat
+// lets nobody write to them privately, or the platform offers no way. It is not
+// tried again, and silence brings it before others. The chat
 // has a line that names nobody, once a day, and an administrator is told
 // privately (DESIGN invariant 6). Where the directory has an address a letter
 // goes here too, once there is a way to send one.

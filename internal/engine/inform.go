@@ -75,7 +75,7 @@ func (e *Engine) tellOf(ctx context.Context, a Action) error {
 		if err != nil {
 			return err
 		}
-		of.ChatName, urgent = sh.ChatName, sh.Urgent() && what != prompt.AboutReport
+		of.ChatName, urgent = sh.ChatName, sh.Urgent() && what != prompt.AboutDigest
 		if !sh.Waiting() && slices.Contains(whileOpen, what) {
 			return e.finish(ctx, a, NotNeeded, "")
 		}

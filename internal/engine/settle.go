@@ -464,7 +464,7 @@ func (b *batch) show() {
 // showing is the action that shows a prompt as it now is, where one is needed
 // and none is on its way.
 func showing(sh *Shown, now time.Time) (Action, bool) {
-	if sh.Busy || sh.Version <= sh.Shown || (sh.Shown == 0 && (!sh.Waiting() || sh.Waits(now))) {
+	if sh.Busy || sh.Version <= sh.Shown || (sh.Shown == 0 && (!sh.Waiting() || sh.Shut || sh.Waits(now))) {
 		return Action{}, false
 	}
 	sh.Busy = true

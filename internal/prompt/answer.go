@@ -232,11 +232,16 @@ func (p *Prompt) mustKeep() bool {
 // said that the control room has the details. Deletion is asked for only after
 // that (DESIGN invariant 11).
 func (p *Prompt) needsControl() bool {
-	if p.Kind() != "emergency" {
+	if !p.emergency() {
 		return false
 	}
 	_, told := p.Ticked[StepControl]
 	return !told
+}
+
+// emergency reports whether a covered message may tell of somebody in danger.
+func (p *Prompt) emergency() bool {
+	return slices.ContainsFunc(p.Items, func(it Item) bool { return it.Kind == "emergency" })
 }
 
 // steps lists what the member is asked to do, in order.
@@ -252,10 +257,12 @@ func (p *Prompt) steps() []string {
 		return []string{StepReview, StepHandOver, StepCopies}
 	case p.Held:
 		return p.heldSteps()
-	case p.Kind() == "emergency" && p.From != "":
+	case p.emergency() && p.From != "":
 		return []string{StepControl, StepReply, StepMedia}
 	case p.From != "":
 		return []string{StepReply, StepMedia}
+	case p.Kind() == "secret" && p.emergency():
+		return []string{StepControl, StepMessage, StepMedia, StepBackups, StepOfficer}
 	case p.Kind() == "secret":
 		return []string{StepMessage, StepMedia, StepBackups, StepOfficer}
 	case p.Kind() == "retention":
@@ -295,7 +302,7 @@ func (p *Prompt) steps() []string {
 // heldSteps are the steps that ask nobody to delete anything.
 func (p *Prompt) heldSteps() []string {
 	switch {
-	case p.From != "" && p.Kind() == "emergency":
+	case p.From != "" && p.emergency():
 		return []string{StepControl, StepReply, StepStay}
 	case p.From != "":
 		return []string{StepReply, StepStay}

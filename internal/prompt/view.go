@@ -333,12 +333,14 @@ func (p *Prompt) body() string {
 	case p.Telling != nil:
 		return string(p.Telling.What)
 	}
-	switch asks := !p.needsControl(); {
-	case p.Held && asks && p.From != "":
+	switch {
+	case p.needsControl():
+		return "emergency"
+	case p.Held && p.From != "":
 		return "received-held"
-	case p.Held && asks && p.Kind() != "significant":
+	case p.Held && p.Kind() != "significant":
 		return "held"
-	case p.From != "" && p.Kind() != "emergency":
+	case p.From != "" && !p.emergency():
 		return "received"
 	case p.Kind() == "significant" && slices.Contains(p.duties(), policy.Remove):
 		return "significant-move"
