@@ -77,7 +77,7 @@ func hashOf(word string) uint32 {
 // expression of all names would be long, one of any word would match in
 // every message.
 var nameStarts = sync.OnceValue(func() string {
-	const told = 5
+	const told = 6
 	var starts, whole []string
 	for name := range strings.Lines(givenText) {
 		switch name = strings.TrimSpace(name); {
@@ -225,7 +225,11 @@ func personName(v string) bool {
 	if title(words[0]) {
 		return titledName(words[0], words[1:])
 	}
-	first, last := partOf(words[0]), partOf(words[len(words)-1])
+	first := partOf(words[0])
+	if !first.capital && (!first.given || first.ordinary) {
+		return false
+	}
+	last := partOf(words[len(words)-1])
 	if placeWord(words[len(words)-1]) || placeWord(words[0]) || day(words[0]) || day(words[len(words)-1]) {
 		return false
 	}

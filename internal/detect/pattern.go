@@ -16,7 +16,8 @@ type pattern struct {
 	open   bool         // has no bound
 	least  int          // bytes from the beginning of a match to its hit, at least
 	reach  int          // and at most
-	loops  [2]uint64    // where that has no bound: what its loops take,
+	bytes  [2]uint64    // that a match can have
+	loops  [2]uint64    // where reach has no bound: what its loops take,
 	fixed  int          // and how many bytes there are outside of them
 	before *lazy        // where a group marks the value: what stands before it,
 	value  *lazy        // the value,
@@ -72,6 +73,7 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Regexp, error) {
 		return nil, nil, err
 	}
 	p.findFirst(mustProg(re))
+	p.bytes = anyOf(re)
 	part, least, reach := trigger(again)
 	p.least, p.reach = least, reach
 	if p.reach < 0 || p.reach > p.most {
@@ -134,6 +136,13 @@ func (p *pattern) next(text string, from, until int, found *endings, e *effort) 
 // earliest is where a match may begin, from on, that has its hit at end.
 func (p *pattern) earliest(text string, from, end int) int {
 	from = max(from, end-p.reach)
+	if p.bytes[' '>>6]>>(' '&63)&1 == 0 { // it is within a word, or an address
+		at := end
+		for at > from && text[at-1] < 128 && p.bytes[text[at-1]>>6]>>(text[at-1]&63)&1 == 1 {
+			at--
+		}
+		return at
+	}
 	if p.reach < p.most || p.loops == [2]uint64{} {
 		return from
 	}

@@ -20,6 +20,7 @@ type scorer struct {
 	said  *said // the words of every set around what was found
 	read  bool  // said is filled in
 	old   *said // those of the messages before
+	all   []scored
 
 	from, to int // of a long text: the sentence looked at last
 
@@ -31,7 +32,7 @@ type scorer struct {
 func (s *Set) scorer(v *view, before []string, w *scratch) scorer {
 	w.said.clear()
 	w.before.clear()
-	return scorer{set: s, v: v, before: before, said: &w.said, old: &w.before}
+	return scorer{set: s, v: v, before: before, said: &w.said, old: &w.before, all: w.scored}
 }
 
 // scored is a candidate with its weight, and what weighed. The words for it
@@ -80,7 +81,7 @@ const floor = 0.2
 
 func (sc *scorer) scoreAll(found []candidate) []scored {
 	sc.found = found
-	all := make([]scored, 0, 8)
+	all := sc.all[:0]
 	for _, c := range found {
 		if len(sc.set.rules[c.rule].Context.Findings) == 0 {
 			all = sc.keep(all, sc.score(c, nil))
@@ -93,6 +94,7 @@ func (sc *scorer) scoreAll(found []candidate) []scored {
 			all = sc.keep(all, sc.score(c, others))
 		}
 	}
+	sc.all = all
 	return all
 }
 

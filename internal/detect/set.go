@@ -56,6 +56,7 @@ type scratch struct {
 	search
 	next   []int32 // per pattern, the first place where a match may still begin
 	found  []candidate
+	scored []scored
 	said   said // in the text
 	before said // in the messages before
 	view   view
@@ -238,7 +239,9 @@ func (s *Set) read(ctx context.Context, v *view, w *scratch, c Context) ([]findi
 	// Which of two equals comes first must not hang on where the automaton met them.
 	slices.SortStableFunc(w.found, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.start, b.start)) })
 	sc := s.scorer(v, c.Before, w)
-	return sc.weigh(w.found), nil
+	found := sc.weigh(w.found)
+	w.scored = sc.all
+	return found, nil
 }
 
 // merge adds to found those of another view that count there and lie where
