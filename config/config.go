@@ -71,6 +71,7 @@ type Rules struct {
 type Bots struct {
 	WhatsApp WhatsApp `yaml:"whatsapp" json:"whatsapp,omitempty" jsonschema_description:"A number of the bot's own on WhatsApp."`
 	Practice Practice `yaml:"practice" json:"practice,omitempty" jsonschema_description:"The built-in practice chat."`
+	Discord  Discord  `yaml:"discord" json:"discord,omitempty" jsonschema_description:"A Discord application."`
 	Slack    Slack    `yaml:"slack" json:"slack,omitempty" jsonschema_description:"A Slack workspace."`
 }
 
@@ -281,6 +282,7 @@ func (c *checker) check() {
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
 	c.slack()
 	c.whatsApp()
+	c.discord()
 	c.retention()
 	c.prompts()
 	c.directory()

@@ -51,6 +51,7 @@ type running struct {
 func platforms() []platform {
 	return []platform{
 		{name: "slack", what: "Slack: Web API, Socket Mode, signed events", open: openSlack},
+		{name: "discord", what: "Discord: its HTTP interface and its gateway", open: openDiscord},
 		{name: "whatsapp", what: "WhatsApp: linked devices, end-to-end encrypted", open: openWhatsApp},
 	}
 }

@@ -21,6 +21,7 @@ import (
 	_ "time/tzdata" // zones are known on a machine without them too
 
 	"chaperone/bots"
+	"chaperone/bots/discord"
 	"chaperone/bots/practice"
 	"chaperone/bots/slack"
 	"chaperone/bots/whatsapp"
@@ -58,6 +59,7 @@ type Config struct {
 	Officers     engine.Officers            // who is told because of prompts
 	Directory    *Directory                 // where people come from; nil: nobody is known to leave
 	Slack        *Slack                     // the Slack workspace; nil: none
+	Discord      *Discord                   // the Discord application; nil: none
 	Practice     bool                       // the practice platform is there
 	WhatsApp     *WhatsApp                  // the bot's number there; nil: none
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
@@ -85,6 +87,7 @@ type App struct {
 	slack    *slack.Bot
 	whatsapp *whatsapp.Bot // nil where it is switched off
 	linking  linking
+	discord  *discord.Bot
 	server   *http.Server
 	listener net.Listener
 	stop     context.CancelFunc
@@ -150,25 +153,9 @@ func open(ctx context.Context, c Config) (*App, error) {
 	if a.records, err = folder.New(c.Records); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
-	var accounts []bots.Bot
-	if c.Practice {
-		if a.practice, err = practice.Open(filepath.Join(c.Data, practiceFile), a.practiceOptions(viewer.Zone)); err != nil {
-			return nil, errors.Join(err, a.close())
-		}
-		a.now = a.practice.Now
-		accounts = append(accounts, a.practice)
-	}
-	if c.WhatsApp != nil {
-		if a.whatsapp, err = a.openWhatsApp(ctx); err != nil {
-			return nil, errors.Join(err, a.close())
-		}
-		accounts = append(accounts, a.whatsapp)
-	}
-	if c.Slack != nil {
-		if err := a.joinSlack(); err != nil {
-			return nil, errors.Join(err, a.close())
-		}
-		accounts = append(accounts, a.slack)
+	accounts, err := a.join(ctx)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
 	}
 	people, err := a.directory()
 	if err != nil {
@@ -185,6 +172,36 @@ func open(ctx context.Context, c Config) (*App, error) {
 		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Words: c.words(), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
 	})
 	return a, nil
+}
+
+// join makes a bot for each platform that is switched on.
+func (a *App) join(ctx context.Context) (accounts []bots.Bot, err error) {
+	if a.c.Practice {
+		if a.practice, err = practice.Open(filepath.Join(a.c.Data, practiceFile), a.practiceOptions(a.zone)); err != nil {
+			return nil, err
+		}
+		a.now = a.practice.Now
+		accounts = append(accounts, a.practice)
+	}
+	if a.c.WhatsApp != nil {
+		if a.whatsapp, err = a.openWhatsApp(ctx); err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, a.whatsapp)
+	}
+	if a.c.Slack != nil {
+		if err := a.joinSlack(); err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, a.slack)
+	}
+	if a.c.Discord != nil {
+		if err := a.joinDiscord(); err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, a.discord)
+	}
+	return accounts, nil
 }
 
 // Address is that of the PostgreSQL database; empty where there is none.

@@ -53,7 +53,7 @@ defaults stand for answers that are not given.`,
 	f.StringVar(&r.How, "how", "", "how to reach them, day and night")
 	f.StringVar(&r.Records, "records", "", "folder that captures are filed in")
 	f.StringVar(&r.Data, "data", "", "folder that state lives in")
-	cmd.AddCommand(initSlackCommand())
+	cmd.AddCommand(initSlackCommand(), initDiscordCommand())
 	return cmd
 }
 

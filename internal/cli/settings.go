@@ -88,11 +88,14 @@ func platforms(f *config.File, c *app.Config) (err error) {
 			HTTP: s.Events == "http", Delete: s.Delete, APIURL: s.APIURL,
 		}
 	}
+	if d := f.Bots.Discord; d.Set() {
+		c.Discord = &app.Discord{Token: d.Token, APIURL: d.APIURL}
+	}
 	if c.WhatsApp, err = whatsApp(f.Bots.WhatsApp); err != nil {
 		return err
 	}
-	if !c.Practice && c.Slack == nil && c.WhatsApp == nil {
-		return errors.New("no platform is switched on: set bots.practice.enabled to true, name the tokens of a workspace in bots.slack, or set bots.whatsapp.enabled to true")
+	if !c.Practice && c.Slack == nil && c.Discord == nil && c.WhatsApp == nil {
+		return errors.New("no platform is switched on: set bots.practice.enabled to true, name the tokens in bots.slack or bots.discord, or set bots.whatsapp.enabled to true")
 	}
 	return nil
 }

@@ -77,6 +77,12 @@ func (l *Lab) Cut(away bool) {
 	}
 }
 
+// Connected counts the sessions that are connected.
+func (l *Lab) Connected() (n int) {
+	l.each(func(*session) { n++ })
+	return n
+}
+
 // Reconnect asks every session to connect again and resume (op 7).
 func (l *Lab) Reconnect() {
 	l.each(func(s *session) { s.conn.send(frame{Op: opReconnect, Data: raw(nil)}) })

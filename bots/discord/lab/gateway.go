@@ -115,9 +115,11 @@ func (l *Lab) gateway(w http.ResponseWriter, r *http.Request) {
 	c.send(frame{Op: opHello, Data: raw(map[string]any{"heartbeat_interval": beat.Milliseconds(), "_trace": []string{"lab"}})})
 	var s *session
 	var sends []time.Time
+	over := false // the client said goodbye: nothing is left to resume
 	for {
 		var f frame
 		if err := ws.ReadJSON(&f); err != nil {
+			over = websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway)
 			break
 		}
 		l.mu.Lock()
@@ -139,6 +141,9 @@ func (l *Lab) gateway(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	if s != nil && s.conn == c {
 		s.conn = nil
+		if over {
+			delete(l.sessions, s.id)
+		}
 	}
 	l.mu.Unlock()
 	close(c.gone)

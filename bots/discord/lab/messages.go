@@ -83,7 +83,7 @@ func getMessages(r *request) (answer, *failure) {
 	visible := slices.DeleteFunc(slices.Clone(c.messages), func(m *Message) bool {
 		return m.only != 0 || m.ID <= after || (before != 0 && m.ID >= before)
 	})
-	if after != 0 { // the oldest that follow
+	if q.Has("after") { // the oldest that follow
 		visible = visible[:min(limit, len(visible))]
 	}
 	for _, m := range slices.Backward(visible[max(0, len(visible)-limit):]) {

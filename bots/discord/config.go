@@ -1,0 +1,40 @@
+package discord
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+)
+
+// Need is a permission of the bot's role, and what is off without it.
+type Need struct {
+	Name string // as Discord shows it
+	For  string
+
+	bit permissions
+}
+
+// Needs lists the permissions that the bot's role needs, and no others.
+func Needs() []Need {
+	return []Need{
+		{"View Channels", "being in a channel at all", view},
+		{"Send Messages", "posting the notice that it reads there", send},
+		{"Read Message History", "catching up after a gap, and finding a prompt again", readHistory},
+		{"Manage Messages", "deleting what its sender agreed to, or what is due by a schedule", manageMessages},
+		{"Kick Members", "removing leavers", kick},
+	}
+}
+
+// Link is the address at which an administrator of a server adds the bot.
+func Link(application string) (string, error) {
+	if _, err := strconv.ParseUint(application, 10, 64); err != nil {
+		return "", errors.New("the application's id is a number: it stands in the developer portal under General Information")
+	}
+	var p permissions
+	for _, n := range Needs() {
+		p |= n.bit
+	}
+	q := url.Values{"client_id": {application}, "scope": {"bot applications.commands"}, "permissions": {fmt.Sprint(int64(p))}}
+	return "https://discord.com/oauth2/authorize?" + q.Encode(), nil
+}

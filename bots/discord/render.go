@@ -1,0 +1,205 @@
+package discord
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bwmarrin/discordgo"
+
+	"chaperone/bots"
+)
+
+// The names of buttons and forms. Each says which chat and prompt it is about;
+// nothing that is secret, since whoever sees the message can read it.
+const (
+	separator    = "|"
+	customAnswer = "a" // chat, prompt, answer
+	customWrite  = "w" // chat, prompt, answer: shows a form
+	customForm   = "f" // chat, prompt, answer: the form, sent
+	customTick   = "t" // chat, prompt, step, 1 or 0
+	customAbout  = "k" // the mark of the effect that made the message
+)
+
+// The kinds of component and of reply.
+const (
+	row    = 1
+	button = 2
+	input  = 4
+
+	primary   = 1
+	secondary = 2
+
+	silently = 6
+	saying   = 4
+	asking   = 9
+
+	onlyYou = 1 << 6
+	noCards = 1 << 2
+)
+
+type m = map[string]any
+
+// reply is a first answer to an interaction.
+type reply struct {
+	Type int `json:"type"`
+	Data m   `json:"data,omitempty"`
+}
+
+func (b *Bot) respond(ctx context.Context, p *pressed, r reply) {
+	if err := b.call(ctx, "POST", discordgo.EndpointInteractionResponse(p.ID, p.Token), r, nil); err != nil && ctx.Err() == nil {
+		b.o.Log.Debug("Discord: a press was answered too late", "err", plain(err))
+	}
+}
+
+// form asks for a sentence of the member's own.
+func form(local, prompt, answer string) reply {
+	field := m{"type": input, "custom_id": "text", "label": "In your own words", "style": 2, "required": true, "max_length": 1000}
+	return reply{Type: asking, Data: m{
+		"custom_id": strings.Join([]string{customForm, local, prompt, answer}, separator), "title": "One sentence",
+		"components": []m{{"type": row, "components": []m{field}}},
+	}}
+}
+
+// about says what Chaperone is, to the person who asked alone.
+func about() reply {
+	return reply{Type: saying, Data: m{"flags": onlyYou, "content": "Chaperone reads this chat to keep decisions and to protect people's details. " +
+		"It asks privately, and only whoever wrote something. The notice in the channel says whom to ask and how to object."}}
+}
+
+// mark names an effect where Discord keeps it: on the button below its message.
+func mark(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return customAbout + separator + hex.EncodeToString(sum[:12])
+}
+
+// nonce keeps Discord from making the same message twice within some minutes.
+func nonce(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:12])
+}
+
+// body is what every message is sent with: it mentions nobody.
+func body(content string, key string, components []m) m {
+	out := m{"content": content, "allowed_mentions": m{"parse": []string{}}, "components": components, "flags": noCards}
+	if key != "" {
+		out["nonce"], out["enforce_nonce"] = nonce(key), true
+	}
+	return out
+}
+
+// aboutRow is the button below what is said to all.
+func aboutRow(key string) []m {
+	return []m{{"type": row, "components": []m{{"type": button, "style": secondary, "label": "What is this?", "custom_id": mark(key)}}}}
+}
+
+// reference ends the message of a prompt. By it the message is found again
+// after a restart; it tells nobody anything.
+func reference(prompt string) string { return "\n-# Only you see this. Ref. " + prompt }
+
+// promptText is a prompt as one message. Texts come out as they are, whatever
+// signs they hold.
+func promptText(p *bots.Prompt) string {
+	var s strings.Builder
+	s.WriteString(inert(p.Title))
+	para := func(text string) {
+		if text != "" {
+			s.WriteString("\n" + inert(text))
+		}
+	}
+	para(p.Note)
+	para(p.Body)
+	if open(p) {
+		for _, st := range p.Steps {
+			tick := "☐ "
+			if st.Done {
+				tick = "☑ "
+			}
+			s.WriteString("\n" + tick + inert(st.Text))
+		}
+	}
+	para(p.More)
+	if p.Ask != "" && open(p) {
+		s.WriteString("\n-# " + inert(p.Ask))
+	}
+	end := reference(p.ID)
+	return cut(s.String(), longest-utf8.RuneCountInString(end)) + end
+}
+
+// longest is how many characters a message has at most.
+const longest = 2000
+
+func cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
+
+func open(p *bots.Prompt) bool { return p.State == "open" || p.State == "escalated" }
+
+const (
+	rowMost    = 5 // buttons in a row, and rows in a message
+	labelMost  = 80
+	customMost = 100
+)
+
+// promptRows are the buttons of a prompt: its answers, then its steps.
+func promptRows(local string, p *bots.Prompt) []m {
+	if !open(p) {
+		return []m{}
+	}
+	var buttons []m
+	add := func(style int, label string, parts ...string) {
+		custom := strings.Join(parts, separator)
+		if len(custom) <= customMost && len(buttons) < rowMost*rowMost {
+			buttons = append(buttons, m{"type": button, "style": style, "label": cut(label, labelMost), "custom_id": custom})
+		}
+	}
+	for _, a := range p.Answers {
+		kind, style := customAnswer, secondary
+		if a.WantsText {
+			kind = customWrite
+		}
+		if a.Expected {
+			style = primary
+		}
+		add(style, a.Label, kind, local, p.ID, a.ID)
+	}
+	for _, st := range p.Steps {
+		if st.Done {
+			add(secondary, "Undo: "+st.Text, customTick, local, p.ID, st.ID, "0")
+		} else {
+			add(secondary, "✓ "+st.Text, customTick, local, p.ID, st.ID, "1")
+		}
+	}
+	var rows []m
+	for len(buttons) > 0 {
+		n := min(rowMost, len(buttons))
+		rows = append(rows, m{"type": row, "components": buttons[:n]})
+		buttons = buttons[n:]
+	}
+	if rows == nil {
+		rows = []m{}
+	}
+	return rows
+}
+
+// inert takes the meaning from every sign that Discord gives one, and the
+// direction from signs that turn text round.
+func inert(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		switch {
+		case strings.ContainsRune("\\*_~`|>#[]()<@:-", r):
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case r == '\u202a' || r == '\u202b' || r == '\u202c' || r == '\u202d' || r == '\u202e' || r >= '\u2066' && r <= '\u2069':
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
