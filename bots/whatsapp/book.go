@@ -15,7 +15,8 @@ import (
 
 // book is what the bot has to remember between two runs beside the library's
 // keys: who is who, which chats it is in, how old messages are, and what it
-// showed and did. It holds no text of anybody's.
+// showed and did. Of texts it holds the bot's
+// own prompts, for a week.
 type book struct{ db *sql.DB }
 
 const bookTables = `
@@ -30,6 +31,7 @@ CREATE INDEX IF NOT EXISTS chaperone_prompts_member ON chaperone_prompts (member
 CREATE TABLE IF NOT EXISTS chaperone_shown (stanza TEXT PRIMARY KEY, prompt TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_done (effect TEXT PRIMARY KEY, made TEXT NOT NULL, outcome TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_untold (chat TEXT NOT NULL, message TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (chat, message));
+CREATE TABLE IF NOT EXISTS chaperone_sent (stanza TEXT PRIMARY KEY, body BLOB NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_linked (number TEXT NOT NULL, person TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_contacts (member TEXT PRIMARY KEY, wrote BIGINT NOT NULL, cold BIGINT NOT NULL, refused BIGINT NOT NULL);
 `
@@ -47,6 +49,9 @@ func openBook(ctx context.Context, db *sql.DB) (*book, error) {
 func (b *book) prune(ctx context.Context, now time.Time) error {
 	old := now.Add(-keepMessages).Unix()
 	_, err := b.db.ExecContext(ctx, `DELETE FROM chaperone_messages WHERE at < ?`, old)
+	if err == nil {
+		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_sent WHERE at < ?`, old)
+	}
 	if err == nil {
 		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_done WHERE at < ?`, now.AddDate(0, -3, 0).Unix())
 	}
@@ -349,6 +354,23 @@ func (b *book) outcome(ctx context.Context, key string) (made chat.MessageID, ou
 
 // final are the answers that end an effect for good.
 var final = []error{bots.ErrUnsupported, bots.ErrTooLate, bots.ErrForbidden, bots.ErrGone}
+
+// sending keeps a message of the bot's own to somebody alone, so that it can be
+// encrypted once more for a phone that could not read it.
+func (b *book) sending(ctx context.Context, id types.MessageID, body []byte, at time.Time) error {
+	_, err := b.db.ExecContext(ctx, `INSERT INTO chaperone_sent (stanza, body, at) VALUES (?, ?, ?) ON CONFLICT (stanza) DO UPDATE SET body = excluded.body`,
+		string(id), body, at.Unix())
+	return err
+}
+
+// sent gives it back; nil where it is not known.
+func (b *book) sent(ctx context.Context, id types.MessageID) (body []byte, err error) {
+	err = b.db.QueryRowContext(ctx, `SELECT body FROM chaperone_sent WHERE stanza = ?`, string(id)).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return body, err
+}
 
 // linked notes who linked the number, and so accepted what that risks.
 func (b *book) linked(ctx context.Context, number, by string, at time.Time) error {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,16 +36,18 @@ var errOutdated = errors.New("WhatsApp refuses this version of the client: set b
 // Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster
 // and bots.Backlog.
 type Bot struct {
-	o      Options
-	box    *sqlstore.Container
-	book   *book
-	device *store.Device
-	client *whatsmeow.Client
+	o    Options
+	web  *http.Client // nil is the library's own
+	box  *sqlstore.Container
+	book *book
+	ring *ring
+	now  atomic.Pointer[whatsmeow.Client] // another after the bot was unlinked
 
-	session atomic.Pointer[session] // nil while Run does not run
-	failed  int                     // times in a row that Run ended by itself; of Run
-	one     sync.Mutex              // held by whoever connects: Run, or Link
-	hurry   chan struct{}           // it has been linked, and Run need not wait
+	session  atomic.Pointer[session] // nil while Run does not run
+	failed   atomic.Int32            // times in a row that Run ended by itself
+	one      sync.Mutex              // held by whoever connects: Run, or Link
+	patience time.Duration           // how long one chat is tried before others go on
+	hurry    chan struct{}           // it has been linked, and Run need not wait
 
 	mu     sync.Mutex
 	groups map[types.JID]*types.GroupInfo // as last heard
@@ -73,34 +76,52 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	if err := o.apply(); err != nil {
 		return nil, err
 	}
-	web, err := o.dialler()
-	if err != nil {
+	b := &Bot{
+		o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{},
+		up: make(chan struct{}), hurry: make(chan struct{}, 1), patience: retryFor,
+	}
+	var err error
+	if b.web, err = o.dialler(); err != nil {
 		return nil, err
 	}
-	b := &Bot{o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{}, up: make(chan struct{}), hurry: make(chan struct{}, 1)}
+	if b.ring, err = openRing(o.KeyFile, o.Now); err != nil {
+		return nil, err
+	}
 	if err := b.box.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
 	if b.book, err = openBook(ctx, o.DB); err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
-	if b.device, err = b.box.GetFirstDevice(ctx); err != nil {
+	d, err := b.box.GetFirstDevice(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
-	b.client = whatsmeow.NewClient(b.device, nil)
-	if web != nil {
-		b.client.SetPreLoginHTTPClient(web)
-		b.client.SetWebsocketHTTPClient(web)
-		b.client.SetMediaHTTPClient(web)
+	b.become(d)
+	return b, nil
+}
+
+// become makes the client that speaks for a device.
+func (b *Bot) become(d *store.Device) {
+	c := whatsmeow.NewClient(d, nil)
+	if b.web != nil {
+		c.SetPreLoginHTTPClient(b.web)
+		c.SetWebsocketHTTPClient(b.web)
+		c.SetMediaHTTPClient(b.web)
 	}
 	// An event is acknowledged when it is stored and not before, and what was
 	// decrypted but not stored can be had again: decrypting works once.
-	b.client.SynchronousAck = true
-	b.client.EnableDecryptedEventBuffer = true
-	b.client.EnableAutoReconnect = false // Run does
-	b.client.AddEventHandlerWithSuccessStatus(b.handle)
-	return b, nil
+	c.SynchronousAck = true
+	c.EnableDecryptedEventBuffer = true
+	c.EnableAutoReconnect = false // Run does
+	c.GetMessageForRetry = b.onceMore
+	c.AddEventHandlerWithSuccessStatus(b.handle)
+	b.now.Store(c)
 }
+
+func (b *Bot) client() *whatsmeow.Client { return b.now.Load() }
+
+func (b *Bot) device() *store.Device { return b.client().Store }
 
 // Close closes the bot's database. Run must have ended.
 func (b *Bot) Close() error { return b.o.DB.Close() }
@@ -108,10 +129,10 @@ func (b *Bot) Close() error { return b.o.DB.Close() }
 // Number is the number that the bot is linked to, in digits; empty while it is
 // not linked.
 func (b *Bot) Number() string {
-	if b.device.ID == nil {
+	if b.device().ID == nil {
 		return ""
 	}
-	return b.device.ID.User
+	return b.device().ID.User
 }
 
 // Account implements bots.Bot.
@@ -135,32 +156,37 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-b.hurry:
-	case <-time.After(min(time.Second<<min(b.failed, 10)-time.Second, longestPause)):
+	case <-time.After(min(time.Second<<min(b.failed.Load(), 10)-time.Second, longestPause)):
 	}
 	if !b.one.TryLock() {
 		return errors.New("the WhatsApp account is connected already, or is being linked")
 	}
 	defer b.one.Unlock()
-	b.failed++
-	if b.device.ID == nil {
+	b.failed.Add(1)
+	if b.device().ID == nil {
 		return ErrNotLinked
 	}
-	s := &session{ctx: ctx, deliver: deliver, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
+	s := &session{ctx: ctx, deliver: deliver, patience: b.patience, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
 	b.session.Store(s)
 	defer b.down()
 	defer s.close()
 	if err := b.book.prune(ctx, b.o.Now()); err != nil {
 		return err
 	}
-	if err := b.client.ConnectContext(ctx); err != nil {
+	b.sealBuffer(b.device())
+	go b.keepErasing(ctx)
+	if err := b.client().ConnectContext(ctx); err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
-	defer b.client.Disconnect()
+	defer b.client().Disconnect()
 	select {
 	case <-ctx.Done():
-		b.failed = 0
+		b.failed.Store(0)
 		return ctx.Err()
 	case err := <-s.ended:
+		if errors.As(err, new(lasting)) {
+			b.failed.Store(10)
+		}
 		return err
 	}
 }
@@ -176,7 +202,6 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // connected is called when the server has let the bot in.
 func (b *Bot) connected(s *session) {
-	b.failed = 0
 	err := b.syncChats(s)
 	if err == nil {
 		err = b.tellOwn(s)
@@ -185,12 +210,18 @@ func (b *Bot) connected(s *session) {
 		s.end(fmt.Errorf("the list of chats: %w", err))
 		return
 	}
+	b.failed.Store(0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.session.Load() == s {
 		close(b.up)
 	}
 }
+
+// lasting is the end of a connection that another one soon would end in too.
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }
 
 // ended tells whether an event ends the connection, and how a person is told.
 func (b *Bot) ended(e any) error {
@@ -200,13 +231,13 @@ func (b *Bot) ended(e any) error {
 	case *events.KeepAliveTimeout:
 		return errors.New("WhatsApp does not answer any more")
 	case *events.StreamReplaced:
-		return errors.New("another program has connected as this device: stop it, or link this one anew")
+		return lasting{errors.New("another program has connected as this device: stop it, or link this one anew")}
 	case *events.LoggedOut:
 		return fmt.Errorf("the phone has unlinked the bot, or WhatsApp has: %w", ErrNotLinked)
 	case *events.TemporaryBan:
-		return fmt.Errorf("WhatsApp has restricted the number for %s: the bot neither reads nor writes until then", e.Expire)
+		return lasting{fmt.Errorf("WhatsApp has restricted the number for %s: the bot neither reads nor writes until then", e.Expire)}
 	case *events.ClientOutdated:
-		return errOutdated
+		return lasting{errOutdated}
 	case *events.ConnectFailure:
 		return fmt.Errorf("WhatsApp refused the connection (%d)", e.Reason)
 	case *events.StreamError:

@@ -3,8 +3,10 @@ package whatsapp
 import (
 	"database/sql"
 	"encoding/hex"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,8 @@ type world struct {
 	bot    *Bot
 	db     *sql.DB
 	people map[string]*lab.Person
+	keys   string
+	later  atomic.Int64 // how far the bot's clock is ahead
 	group  string
 	chat   chat.ID
 }
@@ -38,10 +42,16 @@ func done(t *testing.T, err error) {
 	}
 }
 
-func openDB(t *testing.T) *sql.DB {
+// openDB makes the bot's file, encrypted as the product's is, or in the clear so
+// that a test can look into it.
+func openDB(t *testing.T, path string, clear bool) *sql.DB {
 	t.Helper()
-	db, err := driver.Open("file:"+t.TempDir()+"/whatsapp.db?vfs=adiantum&_txlock=immediate", func(c *sqlite3.Conn) error {
-		return c.Exec(`PRAGMA hexkey='` + strings.Repeat("0f", 32) + `'; PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA synchronous=OFF`)
+	name, key := "file:"+path+"?vfs=adiantum&_txlock=immediate", `PRAGMA hexkey='`+strings.Repeat("0f", 32)+`';`
+	if clear {
+		name, key = "file:"+path+"?_txlock=immediate", ""
+	}
+	db, err := driver.Open(name, func(c *sqlite3.Conn) error {
+		return c.Exec(key + `PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA synchronous=OFF`)
 	})
 	done(t, err)
 	t.Cleanup(func() { done(t, db.Close()) })
@@ -49,6 +59,11 @@ func openDB(t *testing.T) *sql.DB {
 }
 
 func newWorld(t *testing.T, hidden bool) *world {
+	t.Helper()
+	return newWorldOn(t, hidden, openDB(t, filepath.Join(t.TempDir(), "whatsapp.db"), false))
+}
+
+func newWorldOn(t *testing.T, hidden bool, db *sql.DB) *world {
 	t.Helper()
 	l, err := lab.New("127.0.0.1:0")
 	done(t, err)
@@ -58,19 +73,29 @@ func newWorld(t *testing.T, hidden bool) *world {
 			t.Error(n)
 		}
 	})
-	w := &world{lab: l, db: openDB(t), people: map[string]*lab.Person{}}
+	w := &world{lab: l, db: db, people: map[string]*lab.Person{}}
 	for number, name := range map[string]string{sam: "Sam", priya: "Priya", office: "Office"} {
 		w.people[number], err = l.AddPerson(t.Context(), number, name)
 		done(t, err)
 	}
-	root := lab.Root()
-	w.bot, err = New(t.Context(), Options{DB: w.db, URL: l.URL(), NoiseRoot: hex.EncodeToString(root[:])})
-	done(t, err)
+	w.keys = filepath.Join(t.TempDir(), "keys")
+	w.open(t)
 	w.link(t)
 	j, err := l.AddGroup(lab.NewGroup{Subject: "Flood north", Hidden: hidden, Admins: []string{office}, Members: []string{sam, priya}})
 	done(t, err)
 	w.group, w.chat = j.String(), chatID(j)
 	return w
+}
+
+// open makes the bot from what stands in its files.
+func (w *world) open(t *testing.T) {
+	t.Helper()
+	root := lab.Root()
+	var err error
+	w.bot, err = New(t.Context(), Options{
+		DB: w.db, KeyFile: w.keys, URL: w.lab.URL(), NoiseRoot: hex.EncodeToString(root[:]), Now: func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) },
+	})
+	done(t, err)
 }
 
 func (w *world) link(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 func (b *Bot) syncChats(s *session) error {
 	ctx, cancel := context.WithTimeout(s.ctx, answerWithin)
 	defer cancel()
-	all, err := b.client.GetJoinedGroups(ctx)
+	all, err := b.client().GetJoinedGroups(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (b *Bot) group(ctx context.Context, group types.JID) (*types.GroupInfo, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	g, err := b.client.GetGroupInfo(ctx, group)
+	g, err := b.client().GetGroupInfo(ctx, group)
 	switch {
 	case errors.Is(err, whatsmeow.ErrGroupNotFound), errors.Is(err, whatsmeow.ErrNotInGroup):
 		return nil, fmt.Errorf("the bot is in no such group: %w", bots.ErrGone)

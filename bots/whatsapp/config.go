@@ -19,6 +19,7 @@ import (
 // Options is what a bot is made of.
 type Options struct {
 	DB        *sql.DB       // the bot's own database: keys, sessions, and what its book holds
+	KeyFile   string        // holds the keys of what was decrypted and not stored yet
 	URL       string        // a WhatsApp on this machine, ws://127.0.0.1:…; empty is the real one
 	NoiseRoot string        // the key that such a one is proved by, hexadecimal
 	Version   string        // of the client, as it is told to the server; empty is the library's own

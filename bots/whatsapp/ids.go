@@ -40,7 +40,7 @@ func (b *Bot) member(ctx context.Context, one, other types.JID) (chat.MemberID, 
 
 // otherAddress asks what the library has learnt.
 func (b *Bot) otherAddress(ctx context.Context, j types.JID) types.JID {
-	known := b.device.LIDs
+	known := b.device().LIDs
 	if known == nil {
 		return types.EmptyJID
 	}

@@ -297,12 +297,12 @@ func (b *Bot) tellOwn(s *session) error {
 
 // isOwn reports whether an address is the bot's own.
 func (b *Bot) isOwn(j types.JID) bool {
-	return j.User != "" && (j.User == b.device.GetJID().User && j.Server == types.DefaultUserServer || j.User == b.device.GetLID().User && j.Server == types.HiddenUserServer)
+	return j.User != "" && (j.User == b.device().GetJID().User && j.Server == types.DefaultUserServer || j.User == b.device().GetLID().User && j.Server == types.HiddenUserServer)
 }
 
 // shownName is what somebody calls themselves, as far as it is known.
 func (b *Bot) shownName(ctx context.Context, j types.JID) string {
-	c, err := b.device.Contacts.GetContact(ctx, j.ToNonAD())
+	c, err := b.device().Contacts.GetContact(ctx, j.ToNonAD())
 	if err != nil {
 		return ""
 	}

@@ -24,9 +24,13 @@ func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	b.become(b.box.NewDevice()) // with keys of its own: those of a device that was unlinked are not used again
 	in := make(chan struct{}, 1)
-	id := b.client.AddEventHandlerWithSuccessStatus(func(e any) bool {
-		if _, ok := e.(*events.Connected); ok {
+	id := b.client().AddEventHandlerWithSuccessStatus(func(e any) bool {
+		switch e.(type) {
+		case *events.PairSuccess:
+			b.sealBuffer(b.device())
+		case *events.Connected:
 			select {
 			case in <- struct{}{}:
 			default:
@@ -34,15 +38,15 @@ func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid 
 		}
 		return true
 	})
-	defer b.client.RemoveEventHandler(id)
-	codes, err := b.client.GetQRChannel(ctx)
+	defer b.client().RemoveEventHandler(id)
+	codes, err := b.client().GetQRChannel(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.client.ConnectContext(ctx); err != nil {
+	if err := b.client().ConnectContext(ctx); err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
-	defer b.client.Disconnect()
+	defer b.client().Disconnect()
 	if err := scanned(codes, show); err != nil {
 		return err
 	}

@@ -104,12 +104,37 @@ func (b *Bot) turn(k bots.Kind) error {
 
 // send sends a message and waits until the server has it.
 func (b *Bot) send(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message) (chat.MessageID, error) {
-	sent, err := b.client.SendMessage(ctx, to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: answerWithin})
+	if to.Server != types.GroupServer {
+		body, err := proto.Marshal(m)
+		if err != nil {
+			return "", err
+		}
+		if err := b.book.sending(ctx, id, body, b.o.Now()); err != nil {
+			return "", err
+		}
+	}
+	sent, err := b.client().SendMessage(ctx, to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: answerWithin})
 	if err != nil {
 		return "", answered(err)
 	}
-	own, err := b.member(ctx, b.device.GetLID(), b.device.GetJID())
+	own, err := b.member(ctx, b.device().GetLID(), b.device().GetJID())
 	return messageID(sent.ID, own), err
+}
+
+// onceMore is what the library asks for when a phone could not decrypt a
+// message that it does not remember itself, such as from before a restart.
+func (b *Bot) onceMore(_, _ types.JID, id types.MessageID) *waE2E.Message {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	body, err := b.book.sent(ctx, id)
+	if err != nil || body == nil {
+		return nil
+	}
+	m := &waE2E.Message{}
+	if err := proto.Unmarshal(body, m); err != nil {
+		return nil
+	}
+	return m
 }
 
 // errCold is what WhatsApp answers to a message to somebody who never wrote to
@@ -160,7 +185,7 @@ func (b *Bot) delete(ctx context.Context, g *types.GroupInfo, e bots.Effect) err
 	if err != nil {
 		return err
 	}
-	if _, err := b.send(ctx, g.JID, stanzaOf(e.Key), b.client.BuildRevoke(g.JID, address, stanza)); err != nil {
+	if _, err := b.send(ctx, g.JID, stanzaOf(e.Key), b.client().BuildRevoke(g.JID, address, stanza)); err != nil {
 		return err
 	}
 	if err := b.book.deleted(context.WithoutCancel(ctx), e.Chat.Local, e.Message, b.o.Now()); err != nil {
@@ -206,7 +231,7 @@ func (b *Bot) remove(ctx context.Context, g *types.GroupInfo, e bots.Effect) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	answers, err := b.client.UpdateGroupParticipants(ctx, g.JID, []types.JID{p.JID}, whatsmeow.ParticipantChangeRemove)
+	answers, err := b.client().UpdateGroupParticipants(ctx, g.JID, []types.JID{p.JID}, whatsmeow.ParticipantChangeRemove)
 	if err != nil {
 		return answered(err)
 	}
@@ -317,7 +342,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 		if err := b.number(ctx, s, e.Prompt); err != nil {
 			return "", err
 		}
-		made, err := b.send(ctx, s.address, id, b.client.BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
+		made, err := b.send(ctx, s.address, id, b.client().BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
 		if err != nil {
 			return "", err
 		}
@@ -332,7 +357,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 	made, err := b.send(ctx, s.address, id, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text: proto.String(render(e.Prompt, s.first)),
 		ContextInfo: &waE2E.ContextInfo{
-			StanzaID: proto.String(s.stanza), Participant: proto.String(b.device.GetJID().ToNonAD().String()),
+			StanzaID: proto.String(s.stanza), Participant: proto.String(b.device().GetJID().ToNonAD().String()),
 			QuotedMessage: &waE2E.Message{Conversation: proto.String(inert(e.Prompt.Title))},
 		},
 	}})

@@ -12,9 +12,10 @@ import (
 
 // session is one connection, and what it delivers to.
 type session struct {
-	ctx     context.Context
-	deliver bots.Deliver
-	ended   chan error
+	ctx      context.Context
+	deliver  bots.Deliver
+	patience time.Duration
+	ended    chan error
 
 	mu      sync.Mutex // one delivery at a time: the library hands over one event at a time
 	over    bool
@@ -25,7 +26,7 @@ type session struct {
 const (
 	retryFirst  = 50 * time.Millisecond
 	retryMost   = time.Second
-	retryFor    = 15 * time.Second // then the chat is left, so that others go on
+	retryFor    = 15 * time.Second // the bot's patience: then the chat is left, so that others go on
 	stalledLeft = 30 * time.Second // until everything that was left is asked for again
 )
 
@@ -58,7 +59,7 @@ func (s *session) take(id chat.ID, events ...chat.Event) bool {
 		return true
 	}
 	wait := retryFirst
-	for late := time.Now().Add(retryFor); ; wait = min(2*wait, retryMost) {
+	for late := time.Now().Add(s.patience); ; wait = min(2*wait, retryMost) {
 		err := s.deliver(s.ctx, events)
 		if err == nil {
 			return true

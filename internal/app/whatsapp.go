@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ type WhatsApp struct {
 // so it stands apart from everything that is backed up.
 const whatsAppFile = "whatsapp.db"
 
+// whatsAppKeys holds the keys of what was decrypted and not stored yet.
+const whatsAppKeys = "whatsapp.keys"
+
 func (a *App) openWhatsApp(ctx context.Context) (*whatsapp.Bot, error) {
 	db, err := a.store.Beside(whatsAppFile)
 	if err != nil {
@@ -30,7 +34,7 @@ func (a *App) openWhatsApp(ctx context.Context) (*whatsapp.Bot, error) {
 	}
 	w := a.c.WhatsApp
 	b, err := whatsapp.New(ctx, whatsapp.Options{
-		DB: db, URL: w.URL, NoiseRoot: w.NoiseRoot, Version: w.Version, Pace: w.Pace, ColdADay: w.ColdADay, Log: a.c.Log, Now: a.now,
+		DB: db, KeyFile: filepath.Join(a.c.Data, whatsAppKeys), URL: w.URL, NoiseRoot: w.NoiseRoot, Version: w.Version, Pace: w.Pace, ColdADay: w.ColdADay, Log: a.c.Log, Now: a.now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -39,7 +39,9 @@ func (l *Lab) flush(c *conn) {
 		n := k.node
 		n.Attrs = maps.Clone(n.Attrs)
 		n.Attrs["offline"] = "0"
-		c.send(n)
+		for _, out := range c.device.faults.pass(n) {
+			c.send(out)
+		}
 	}
 	c.send(node("ib", binary.Attrs{"from": types.ServerJID}, node("offline", binary.Attrs{"count": len(waiting)})))
 }
