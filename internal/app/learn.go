@@ -33,6 +33,7 @@ type Suppression struct {
 	Chat     string    `json:"chat"`
 	Title    string    `json:"title,omitempty"` // of the chat
 	Category string    `json:"category"`
+	Says     string    `json:"says"` // the category in words
 	Rule     string    `json:"rule"`
 	Of       string    `json:"of"`    // value or text
 	Owner    string    `json:"owner"` // the member who said so
@@ -65,7 +66,7 @@ func (a *App) suppressionsList(ctx context.Context, in WhichSuppressions) ([]Sup
 
 func viewSuppression(s engine.Suppression, titles map[chat.ID]string) Suppression {
 	v := Suppression{
-		ID: s.ID, Chat: s.Chat.String(), Title: titles[s.Chat], Category: s.Category, Rule: s.Rule, Of: "value",
+		ID: s.ID, Chat: s.Chat.String(), Title: titles[s.Chat], Category: s.Category, Says: kindsInWords([]string{s.Category})[0], Rule: s.Rule, Of: "value",
 		Owner: member(s.Chat.Account, s.Owner), Prompt: s.Prompt, Since: s.Since, Until: s.Until, Times: s.Times,
 		Ended: s.Ended, EndedBy: s.EndedBy, Why: s.Why,
 	}

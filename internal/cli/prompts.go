@@ -28,8 +28,8 @@ func promptsStats() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "stats", Short: "Say what became of the prompts, by chat and by rule", Args: cobra.NoArgs,
 		Long: `Says how many prompts were answered and put right, how fast, how often they had
-to be repeated, and how right each rule was. Of fewer than five prompts only
-their number is told, so that nothing is said of anybody alone.`,
+to be repeated, and how right each rule was. Of fewer than five prompts,
+or of one or two people alone, only their number is told.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var e measure.Effect
 			if err := d.ask(cmd, "prompts.stats", in, &e); err != nil {

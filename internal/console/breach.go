@@ -363,8 +363,23 @@ func (p *todayPage) breaches(c *Console, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	late := 0
+	late, proposed := 0, 0
 	for _, b := range all {
+		if b.State == "proposed" {
+			proposed++
+		}
+	}
+	if proposed > 1 {
+		late = proposed
+		p.Items = append(p.Items, item{
+			Mark: "caution", Kind: "Breach", Title: "Are these breaches? " + counted(proposed, "breach record is", "breach records are") + " proposed",
+			Fact: "Something serious about a person stood where people outside could see it.", Button: "Open the list", Path: "/breaches",
+		})
+	}
+	for _, b := range all {
+		if b.State == "proposed" && proposed > 1 {
+			continue
+		}
 		it := item{Mark: b.Mark(), Kind: "Breach", Button: "Open the record", Path: path("breaches", b.ID), Owner: b.OpenedBy}
 		if !b.Clock.Due.IsZero() {
 			it.Due = b.Clock.Due.In(c.o.Zone).Format("Mon 2 Jan 2006, 15:04")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"chaperone/internal/access"
@@ -243,28 +242,27 @@ func (c *Console) demand(w http.ResponseWriter, r *http.Request) {
 
 // suppressionView is a judgement that something is not sensitive in one chat.
 type suppressionView struct {
-	ID       string    `json:"id"`
-	Chat     string    `json:"chat"`
-	Title    string    `json:"title"`
-	Category string    `json:"category"`
-	Rule     string    `json:"rule"`
-	Of       string    `json:"of"`
-	Owner    string    `json:"owner"`
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until"`
-	Times    int       `json:"times"`
+	ID    string    `json:"id"`
+	Chat  string    `json:"chat"`
+	Title string    `json:"title"`
+	Says  string    `json:"says"`
+	Rule  string    `json:"rule"`
+	Of    string    `json:"of"`
+	Owner string    `json:"owner"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	Times int       `json:"times"`
 }
 
 // In is the chat as people know it.
 func (s suppressionView) In() string { return or(s.Title, s.Chat) }
 
-// What is the kind of thing, in a few words.
-func (s suppressionView) What() string {
-	words := strings.ReplaceAll(s.Category, "_", " ")
+// How is what is known again, in a few words.
+func (s suppressionView) How() string {
 	if s.Of == "text" {
-		return "One text (" + words + ")"
+		return "One whole text"
 	}
-	return "One value (" + words + ")"
+	return "One value"
 }
 
 type suppressionsPage struct {

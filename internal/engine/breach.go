@@ -55,6 +55,10 @@ func (e *Engine) weigh(ctx context.Context) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
+	unsettled, err := e.o.Store.Waiting(ctx)
+	if err != nil {
+		return err
+	}
 	now := e.o.Now()
 	where, err := e.standings(ctx)
 	if err != nil {
@@ -62,6 +66,9 @@ func (e *Engine) weigh(ctx context.Context) error {
 	}
 	var done []string
 	for _, sh := range open {
+		if slices.Contains(unsettled, sh.Chat) { // it may be told in a moment that the message is gone
+			continue
+		}
 		if !weighs(sh.Prompt) || now.Sub(sh.Opened) > weighFor {
 			done = append(done, sh.ID)
 			continue
@@ -100,7 +107,8 @@ func weighs(p *prompt.Prompt) bool {
 	})
 }
 
-// alarm says once when a day is left, and once when the time is over.
+// alarm says once when a day is left, and once when the time is over. What was
+// proposed is taken back where a platform tells late that it was gone in time.
 func (e *Engine) alarm(ctx context.Context) error {
 	all, err := e.o.Store.Breaches(ctx)
 	if err != nil {
@@ -108,6 +116,11 @@ func (e *Engine) alarm(ctx context.Context) error {
 	}
 	now := e.o.Now()
 	for _, r := range all {
+		if r.State == breach.Proposed {
+			if err := e.unpropose(ctx, r, now); err != nil {
+				return err
+			}
+		}
 		c := r.Clock(now)
 		if r.State != breach.Open || c.Alarm == breach.Quiet || c.Alarm == r.Alarmed || r.Alarmed == breach.Late {
 			continue
@@ -119,6 +132,18 @@ func (e *Engine) alarm(ctx context.Context) error {
 		e.o.Log.Warn("the 72 hours of a breach record run out", "breach", r.ID, "alarm", c.Alarm, "due", c.Due)
 	}
 	return nil
+}
+
+// unpropose closes a proposed record of what was gone before it was proposed.
+func (e *Engine) unpropose(ctx context.Context, r breach.Record, now time.Time) error {
+	seen, err := e.receipt(ctx, &r)
+	if err != nil || r.Exposure.Visible() || breach.Propose(true, r.Exposure) {
+		return err
+	}
+	if r, err = r.Close("chaperone:engine", "It was gone from the chat sooner than was known at first.", now); err != nil {
+		return err
+	}
+	return e.saveBreach(ctx, BreachAct{Record: r, Seen: seen, By: "chaperone:engine", What: "taken-back"})
 }
 
 // newBreach is a record about everything that a prompt covers.

@@ -18,14 +18,15 @@ import (
 
 // Thresholds, by name.
 const (
-	Enough = 5                   // so many prompts are needed before anything more is said of them: of fewer, it would be said of somebody
-	Again  = 30 * 24 * time.Hour // the same kind of thing within this time is a repetition
+	Enough  = 5                   // so many prompts are needed before anything more is said of them …
+	Several = 3                   // … of so many members: of fewer, it would be said of somebody
+	Again   = 30 * 24 * time.Hour // the same kind of thing within this time is a repetition
 )
 
 // Asked is what became of one prompt.
 type Asked struct {
 	Chat       chat.ID
-	Member     chat.MemberID // only to tell repetitions
+	Member     chat.MemberID // only to tell repetitions, and one from several
 	Rules      []string
 	Categories []string
 	Opened     time.Time
@@ -137,7 +138,7 @@ func Prompts(since time.Time, all []Asked) Effect {
 	}
 	e := Effect{Since: since, All: total.counts(""), Chats: rows(chats), Rules: rows(rules), Pairs: []Pair{}}
 	for k, t := range pairs {
-		if said, agreed := t.said(); said >= Enough {
+		if said, agreed := t.said(); said >= Enough && t.several() {
 			e.Pairs = append(e.Pairs, Pair{Rule: k[0], Chat: k[1], Answered: said, Precision: percent(agreed, said)})
 		}
 	}
@@ -170,6 +171,15 @@ func (t *tally) add(a Asked, again bool) {
 	}
 }
 
+// several reports whether the prompts are of enough members.
+func (t *tally) several() bool {
+	members := map[string]bool{}
+	for _, a := range t.all {
+		members[string(a.Chat.Account)+"/"+string(a.Member)] = true
+	}
+	return len(members) >= Several
+}
+
 // said counts those who said whether the prompt was right, and those who agreed.
 func (t *tally) said() (said, agreed int) {
 	for _, a := range t.all {
@@ -185,7 +195,7 @@ func (t *tally) said() (said, agreed int) {
 
 func (t *tally) counts(key string) Counts {
 	c := Counts{Key: key, Asked: len(t.all)}
-	if c.Asked < Enough {
+	if c.Asked < Enough || !t.several() {
 		return c
 	}
 	p := &Parts{Repeated: percent(t.repeated, c.Asked)}

@@ -69,7 +69,7 @@ func TestPartsAddUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var all []measure.Asked
 		for range rapid.IntRange(0, 30).Draw(rt, "prompts") {
-			a := asked(rapid.SampledFrom([]chat.ID{team, wet}).Draw(rt, "chat"), chat.MemberID(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "who")),
+			a := asked(rapid.SampledFrom([]chat.ID{team, wet}).Draw(rt, "chat"), chat.MemberID(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "who")),
 				noon.Add(time.Duration(rapid.IntRange(-2000, 2000).Draw(rt, "at"))*time.Hour), rapid.SampledFrom([]string{"phone", "uk_nhs"}).Draw(rt, "kind"))
 			a.State = rapid.SampledFrom([]prompt.State{prompt.Open, prompt.Escalated, prompt.Lapsed, prompt.Withdrawn, prompt.PutRight, prompt.Answered}).Draw(rt, "state")
 			if a.State == prompt.PutRight {
@@ -83,7 +83,7 @@ func TestPartsAddUp(t *testing.T) {
 		e := measure.Prompts(noon, all)
 		sum := 0
 		for _, c := range append(slices.Clone(e.Chats), e.All) {
-			if (c.Parts != nil) != (c.Asked >= measure.Enough) {
+			if c.Parts != nil && c.Asked < measure.Enough {
 				rt.Fatalf("of %d prompts: %+v", c.Asked, c.Parts)
 			}
 			if p := c.Parts; p != nil && p.Answered+p.Right+p.Silent+p.Open != c.Asked {
@@ -97,6 +97,20 @@ func TestPartsAddUp(t *testing.T) {
 			rt.Fatalf("%d in chats, %d in all", sum, e.All.Asked)
 		}
 	})
+}
+
+// Of many prompts of one or two people nothing more is said than their number.
+func TestNothingIsSaidOfOneOrTwo(t *testing.T) {
+	var all []measure.Asked
+	for i := range 20 {
+		all = append(all, asked(team, chat.MemberID(fmt.Sprint(i%2)), noon.Add(time.Duration(i)*time.Hour), "phone"))
+	}
+	if e := measure.Prompts(noon, all); e.All.Asked != 20 || e.All.Parts != nil || e.Chats[0].Parts != nil || e.Rules[0].Parts != nil {
+		t.Errorf("of two people: %+v", e.All.Parts)
+	}
+	if e := measure.Prompts(noon, append(all, asked(team, "2", noon, "phone"))); e.All.Parts == nil {
+		t.Error("of three people nothing is said")
+	}
 }
 
 func TestOfAPrompt(t *testing.T) {
