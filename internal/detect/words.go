@@ -65,10 +65,8 @@ func nearest(places []wordAt, lo, hi, at, until int) (shown string, distance int
 // for all of them.
 type lexicon struct {
 	sets  map[string]*wordSet // by their words
-	first map[string][]entry  // by the first word of a phrase, whole
-	stems map[string][]entry  // by its first letters, where it ends in *
-	heads filter              // what first may hold
-	roots filter              // what stems may hold
+	first entries             // by the first word of a phrase, whole
+	stems entries             // by its first letters, where it ends in *
 }
 
 // entry is a phrase of one of the sets.
@@ -78,12 +76,52 @@ type entry struct {
 	second byte // what its second word begins with, if it has one
 }
 
-// filter knows of most words that are not in a map, by a hash: most words of
-// a text are in none.
-type filter [1 << 10]uint64
+// entries is a table of entries by the hash of what they begin with. Two that
+// have the same hash share a slot: matchAt looks at the words themselves.
+type entries struct {
+	slots []slot // a power of two of them, at most half of them taken
+	used  int
+}
 
-func (f *filter) add(hash uint32)      { f[hash>>6&(1<<10-1)] |= 1 << (hash & 63) }
-func (f *filter) has(hash uint32) bool { return f[hash>>6&(1<<10-1)]>>(hash&63)&1 == 1 }
+type slot struct {
+	hash    uint32
+	entries []entry
+}
+
+// get gives the entries for a hash.
+func (t *entries) get(hash uint32) []entry {
+	if len(t.slots) == 0 {
+		return nil
+	}
+	return t.slots[t.place(hash)].entries
+}
+
+// place is where a hash is, or would be put.
+func (t *entries) place(hash uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	i := (hash ^ hash>>15) & mask
+	for t.slots[i].entries != nil && t.slots[i].hash != hash {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+func (t *entries) add(hash uint32, e entry) {
+	if 2*t.used >= len(t.slots) {
+		old := t.slots
+		t.slots = make([]slot, max(64, 2*len(old)))
+		for _, s := range old {
+			if s.entries != nil {
+				t.slots[t.place(s.hash)] = s
+			}
+		}
+	}
+	s := &t.slots[t.place(hash)]
+	if s.entries == nil {
+		t.used++
+	}
+	s.hash, s.entries = hash, append(s.entries, e)
+}
 
 // hashed takes one more byte into a hash.
 func hashed(hash uint32, c byte) uint32 { return (hash ^ uint32(c)) * 0x01000193 }
@@ -96,7 +134,7 @@ func hashOf(s string) (hash uint32) {
 }
 
 func newLexicon() *lexicon {
-	return &lexicon{sets: map[string]*wordSet{}, first: map[string][]entry{}, stems: map[string][]entry{}}
+	return &lexicon{sets: map[string]*wordSet{}}
 }
 
 // set gives the set of some words.
@@ -118,12 +156,10 @@ func (x *lexicon) set(words []string) *wordSet {
 		}
 		if stem, ok := strings.CutSuffix(head, "*"); ok {
 			root := stem[:min(len(stem), stemKey)]
-			x.stems[root] = append(x.stems[root], e)
-			x.roots.add(hashOf(root))
+			x.stems.add(hashOf(root), e)
 			continue
 		}
-		x.first[head] = append(x.first[head], e)
-		x.heads.add(hashOf(head))
+		x.first.add(hashOf(head), e)
 	}
 	return s
 }
@@ -201,19 +237,21 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 			if e.second != 0 && e.second != second && e.second != '*' {
 				continue
 			}
-			if end := e.matchAt(text, i, len(text)); end >= 0 {
+			end := i + len(w)
+			if e.second != 0 || e.words[0] != string(w) {
+				end = e.matchAt(text, i, len(text))
+			}
+			if end >= 0 {
 				out.add(e.set, wordAt{i, end, e.shown})
 			}
 		}
 	}
-	if x.heads.has(whole) {
-		try(x.first[string(w)])
-	}
+	try(x.first.get(whole))
 	if n := len(w) - 2; n > 0 && w[n] == '\'' && w[n+1] == 's' {
-		try(x.first[string(w[:n])])
+		try(x.first.get(hashOf(string(w[:n]))))
 	}
-	if len(w) >= stemKey && x.roots.has(root) {
-		try(x.stems[string(w[:stemKey])])
+	if len(w) >= stemKey {
+		try(x.stems.get(root))
 	}
 }
 
