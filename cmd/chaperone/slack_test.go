@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,9 @@ import (
 //	slack press WHO ACTION [TICKED…] on the newest prompt of WHO
 //	slack submit WHO TEXT            the modal that stands open before them
 //	slack cut HOW                    every connection
+//	slack fault METHOD STATUS        the next call of it; 599 has its effect and its answer is lost
 //	asked WHO CONTAINS…              wait until the newest prompt of WHO says so; ! before a text: does not
+//	prompts WHO N                    wait until they see N prompts
 //	unasked WHO                      nothing was ever shown to them alone
 //	calls METHOD N                   wait until it was called N times
 //	within CHANNEL WHO, without CHANNEL WHO   wait until somebody is there, or is not
@@ -52,7 +55,7 @@ func TestScriptsOnSlack(t *testing.T) {
 			"chatlab": onSlack((*slackStage).startLab), "run": onSlack((*slackStage).run),
 			"end":   onSlack(func(s *slackStage, ts *testscript.TestScript, args []string) error { return s.stop(ts, args) }),
 			"crash": onSlack(func(s *slackStage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
-			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked),
+			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked), "prompts": onSlack((*slackStage).prompts),
 			"calls": onSlack((*slackStage).calls), "right": onSlack((*slackStage).right),
 			"within":  onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) }),
 			"without": onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, false) }),
@@ -204,6 +207,9 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		err = set("channel", "user")
 	case "cut":
 		err = set("how")
+	case "fault":
+		n, convErr := strconv.Atoi(args[1])
+		return errors.Join(convErr, s.tell("/faults", map[string]any{"method": args[0], "status": n}, nil))
 	case "press":
 		var p labMessage
 		if p, err = s.prompt(args[0]); err == nil {
@@ -286,6 +292,15 @@ func (s *slackStage) unasked(_ *testscript.TestScript, args []string) error {
 		return err
 	}
 	return fmt.Errorf("%s was shown %d messages", args[0], len(all))
+}
+
+func (s *slackStage) prompts(_ *testscript.TestScript, args []string) error {
+	return patiently("there are so many prompts", func() (bool, error) {
+		var all []labMessage
+		err := s.tell("/sees/"+args[0], nil, &all)
+		all = slices.DeleteFunc(all, func(m labMessage) bool { return len(m.Blocks) == 0 })
+		return fmt.Sprint(len(all)) == args[1], err
+	})
 }
 
 func (s *slackStage) calls(_ *testscript.TestScript, args []string) error {
