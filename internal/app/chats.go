@@ -43,7 +43,7 @@ func (a *App) chatList(ctx context.Context, _ struct{}) ([]Chat, error) {
 	out := make([]Chat, 0, len(known))
 	for _, k := range known {
 		c := Chat{ID: k.ID.String(), Name: cmp.Or(k.Name, k.ID.Local), Kind: k.Kind, Mode: "watch", Gaps: missing[k.ID]}
-		s := a.setting(k.ID)
+		s := a.engine.SettingOf(k.ID)
 		if s.Acting {
 			c.Mode = "act"
 		}

@@ -63,6 +63,8 @@ func (a *App) calls() control.Table {
 	a.lookCalls(t)
 	a.ruleCalls(t)
 	a.policyCalls(t)
+	a.joiningCalls(t)
+	a.assuranceCalls(t)
 	a.learnCalls(t)
 	a.linkCalls(t)
 	return t

@@ -10,8 +10,11 @@ import (
 
 // chatsCommand is "chaperone chats": where the bot sits, and what it could not see.
 func chatsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "chats", Short: "List the chats, and what could not be seen in them"}
-	c.AddCommand(chatsList(), chatsGaps())
+	c := &cobra.Command{Use: "chats", Short: "See the chats, how they are set, and what could not be seen; switch them on"}
+	c.AddCommand(chatsList(), chatsShow(), chatsGaps(),
+		chatsSwitch("switch-on", "Say yes to asking people in a chat that was watched", `Says yes to acting in a chat that was joined by questions and watched for a week.
+Two different people have to say it. The first names the impact assessment.`, "chat.switch-on"),
+		chatsSwitch("switch-off", "Let a chat be only watched again", "", "chat.switch-off"))
 	return c
 }
 

@@ -95,7 +95,7 @@ Try it: chaperone demo`,
 	root.PersistentFlags().String("log-level", "info", "how much is logged: debug, info, warn or error")
 	root.AddCommand(
 		demoCommand(app.New), runCommand(app.New), initCommand(), checkCommand(), doctorCommand(), explainCommand(),
-		scanCommand(), rulesCommand(), policyCommand(), chatsCommand(), holdCommand(), requestCommand(), retentionCommand(), membersCommand(), leaversCommand(), clockCommand(), auditCommand(), suppressionsCommand(), breachCommand(), promptsCommand(), signInCommand(), linkCommand(), versionCommand(),
+		scanCommand(), rulesCommand(), policyCommand(), chatsCommand(), assuranceCommand(), holdCommand(), requestCommand(), retentionCommand(), membersCommand(), leaversCommand(), clockCommand(), auditCommand(), suppressionsCommand(), breachCommand(), promptsCommand(), signInCommand(), linkCommand(), versionCommand(),
 	)
 	return root
 }

@@ -58,7 +58,7 @@ func fromFile(f *config.File) (app.Config, error) {
 	for _, ch := range f.Chats {
 		c.Chats[ch.Name()] = engine.Setting{
 			Acting: ch.Mode == config.Act && !ch.Union, Kind: ch.Kind, Administrators: ch.Administrators, Contacts: contacts(ch.People), Incident: ch.Incident, Audience: policy.Audience(ch.Audience),
-			Named: true, Union: ch.Union, Languages: ch.Languages,
+			Named: true, Union: ch.Union, Stands: ch.Answers, Assessment: ch.Assessment, Languages: ch.Languages,
 		}
 	}
 	if f.Prompts != (config.Prompts{}) {

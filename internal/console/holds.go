@@ -271,6 +271,12 @@ func saids(key string) string {
 		return "The sealed texts are erased, but for those that a hold covers. Nothing brings them back."
 	case "begun":
 		return "The run is planned."
+	case "first-yes":
+		return "Your yes is recorded. Another person has to say it too."
+	case "switched-on":
+		return "The chat is switched on. Senders are asked in private from now on."
+	case "switched-off":
+		return "The chat is only watched from now on."
 	case "clock":
 		return "The clock is confirmed. What waited for it goes on."
 	}

@@ -75,6 +75,9 @@ func (p *todayPage) disposal(c *Console, r *http.Request) error {
 	if err := p.leavers(c, r); err != nil {
 		return err
 	}
+	if err := p.joining(c, r); err != nil {
+		return err
+	}
 	if err := p.breaches(c, r); err != nil {
 		return err
 	}

@@ -416,6 +416,8 @@ type Setting struct {
 	Incident       bool     // an incident is declared
 	Named          bool     // the configuration names the chat, and so says everything about it
 	Union          bool     // a trade union's: nothing of it is ever read
+	Stands         string   // the named person who answers for it, day and night
+	Assessment     string   // reference of its impact assessment
 	Languages      []string // that the chat is written to in; empty: those of the organisation
 
 	Audience policy.Audience // what members of whom nothing is known count as; empty: unknown

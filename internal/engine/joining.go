@@ -578,3 +578,7 @@ func (e *Engine) saveSwitch(ctx context.Context, j Joining, by string, next []Ac
 	e.changed(j.Chat)
 	return nil
 }
+
+// SettingOf is what holds for a chat: what the configuration says, and else what
+// the bot was told when it joined.
+func (e *Engine) SettingOf(id chat.ID) Setting { return e.o.Setting(id) }

@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"internal/measure":       {"internal/chat", "internal/policy", "internal/prompt"},
 	"internal/control":       {"internal/access"},
 	"internal/exports":       {"internal/chat"},
+	"internal/assurance":     {},
 
 	"internal/directory/directorytest": {"internal/chat", "internal/directory", "internal/directory/csv"},
 
