@@ -220,16 +220,16 @@ func (c Config) Address() (string, error) {
 // has to stop.
 func (a *App) Ousted() <-chan struct{} { return a.store.Ousted() }
 
-// pace is when people may be asked. In a demo nobody waits for the morning.
+// pace is when people may be asked. A demo whose configuration says nothing of
+// it asks at any time and every time: whoever tries a fourth message is to see
+// what happens.
 func (c Config) pace(zone *time.Location) prompt.Pace {
-	var p prompt.Pace
+	p := prompt.DefaultPace(zone)
 	switch {
 	case c.Pace != nil:
 		p = *c.Pace
-	default:
-		if p = prompt.DefaultPace(zone); c.Demo {
-			p.From, p.To = 0, 0
-		}
+	case c.Demo:
+		p = prompt.Pace{}
 	}
 	p.Zone = zone
 	return p
