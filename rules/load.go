@@ -230,8 +230,7 @@ func (l *loader) finish() ([]Rule, error) {
 }
 
 // maxPattern is the longest pattern that is taken, lists and parts included.
-// The beginnings of given names have 100 KB.
-const maxPattern = 128 << 10
+const maxPattern = 64 << 10
 
 var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 

@@ -2,6 +2,7 @@ package rules
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -73,22 +74,33 @@ func hashOf(word string) uint32 {
 
 // nameStarts is the part {given-name} of patterns: a word that may be a given
 // name and nothing else that people write, its first letter large or small.
-// Longer names are told by how they begin; the check looks at the rest. An
-// expression of all names would be long, one of any word would match in
-// every message.
+// A name is told by its first letters, as many as no ordinary word begins
+// with; the check looks at the rest. An expression of all names would be long,
+// one of any word would match in every message.
 var nameStarts = sync.OnceValue(func() string {
-	const told = 6
+	ordinary := strings.Fields(wordText)
+	begins := func(letters string) bool { // an ordinary word does
+		n, _ := slices.BinarySearch(ordinary, letters)
+		return n < len(ordinary) && strings.HasPrefix(ordinary[n], letters)
+	}
 	var starts, whole []string
-	for name := range strings.Lines(givenText) {
-		switch name = strings.TrimSpace(name); {
-		case strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) || len(name) < 3 || inList(ordinaryWords, name):
-		case len(name) < told:
+	for line := range strings.Lines(givenText) {
+		name := strings.TrimSpace(line)
+		if len(name) < 3 || strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) || inList(ordinaryWords, name) {
+			continue
+		}
+		told := 3
+		for told < len(name) && begins(name[:told]) {
+			told++
+		}
+		switch {
+		case begins(name[:told]):
 			whole = append(whole, name)
 		case len(starts) == 0 || starts[len(starts)-1] != name[:told]:
 			starts = append(starts, name[:told])
 		}
 	}
-	return alternatives(starts, true) + "[a-z]{0,14}|" + alternatives(whole, true)
+	return alternatives(starts, true) + "[a-z]{0,15}|" + alternatives(whole, true)
 })
 
 // alternatives is an expression for some sorted words, beginning by beginning.

@@ -1,0 +1,26 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestNameStarts wants the part for given names to take every one that is told
+// from ordinary words, its first letter large or small, and no ordinary word.
+func TestNameStarts(t *testing.T) {
+	re := regexp.MustCompile("^(?:" + nameStarts() + ")$")
+	for _, name := range strings.Fields(givenText) {
+		if len(name) < 3 || len(name) > 18 || inList(ordinaryWords, name) || strings.ContainsAny(name, "-'") {
+			continue
+		}
+		if !re.MatchString(name) || !re.MatchString(strings.ToUpper(name[:1])+name[1:]) {
+			t.Errorf("%q is not taken", name)
+		}
+	}
+	for _, word := range strings.Fields(wordText) {
+		if re.MatchString(word) {
+			t.Errorf("%q is taken", word)
+		}
+	}
+}
