@@ -3,7 +3,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS := -s -w -X chaperone/internal/cli.version=$(VERSION)
 
-.PHONY: build demo test race lint bench bench-detect quality fuzz soak check clean
+.PHONY: build demo test race lint bench bench-detect quality fuzz soak witness check clean
 
 build: ## one static binary, bin/chaperone
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/chaperone ./cmd/chaperone
@@ -53,6 +53,9 @@ fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/pa
 
 soak: ## the long form of the tests that have one; holds: 1,000,000 games in memory, 1,000,000 on SQLite, 100,000 on PostgreSQL
 	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak|Fenced|Tamper|VerifyMillion|BrokenDirectories' ./cmd/chaperone ./internal/...
+
+witness: ## the platforms' own clients from npm run against the test servers (needs npm and a registry)
+	CHAPERONE_WITNESS=1 $(GO) test -count=1 -v -run Witness ./bots/...
 
 check: lint build ## all that CI runs beside the tests
 	./bin/chaperone rules test
