@@ -214,7 +214,7 @@ func (p *Prompt) outstanding() bool {
 		if it.State == Flagged && slices.Contains(it.Duties, policy.Remove) {
 			return true
 		}
-		if it.State != Edited && slices.Contains(it.Duties, policy.Capture) && !p.Filed {
+		if it.State != Edited && slices.Contains(it.Duties, policy.Capture) && !p.Filed && !p.secret() {
 			return true
 		}
 	}

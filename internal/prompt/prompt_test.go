@@ -332,3 +332,15 @@ func TestAnEarlierCaptureThatIsFiledIsNotTakenForTheLater(t *testing.T) {
 }
 
 func reminds(climbed []prompt.Rung) bool { return slices.Contains(climbed, prompt.Member) }
+
+// SECRET is never kept, so that a decision beside it asks for no record once
+// both are gone.
+func TestWhatMayNotBeKeptIsPutRightByDeletion(t *testing.T) {
+	p := open("secret")
+	p.Flag(noon, item("m2", "significant"))
+	p.Gone(noon, "m1")
+	p.Gone(noon, "m2")
+	if p.State != prompt.PutRight {
+		t.Errorf("with both gone it is %s, want put-right", p.State)
+	}
+}
