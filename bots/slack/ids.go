@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"chaperone/internal/chat"
 )
 
 // A message is named by its timestamp, which is unique within its channel.
@@ -99,11 +97,3 @@ var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // inert makes a text into one that Slack shows as it is, without mentions.
 func inert(s string) string { return escapes.Replace(s) }
-
-func messageIDs(ts []string) []chat.MessageID {
-	out := make([]chat.MessageID, len(ts))
-	for i, s := range ts {
-		out[i] = chat.MessageID(s)
-	}
-	return out
-}
