@@ -48,8 +48,9 @@ type layer struct {
 // noRule marks the pattern that belongs to no rule.
 const noRule = -1
 
-// unionStates bounds the memory of the automaton of all rules.
-const unionStates = 1 << 16
+// unionStates bounds the memory of the automaton of all rules: more states are
+// slower than beginning anew, since what is used of them lies apart.
+const unionStates = 1 << 15
 
 // scratch is what one scan needs and the next can use again.
 type scratch struct {
