@@ -120,8 +120,14 @@ func (b *Bot) private(s *session, e *events.Message) (bool, error) {
 		return false, err
 	}
 	p, choice, text, err := b.choice(s.ctx, member, e.Message)
-	if err != nil || p == nil {
-		return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	if p == nil {
+		if e.Message.GetReactionMessage() == nil {
+			b.converse(s, e, member)
+		}
+		return true, nil
 	}
 	answer := p.answers[choice]
 	if !answer.WantsText {

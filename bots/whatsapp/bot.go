@@ -33,8 +33,8 @@ var ErrNotLinked = errors.New("no phone has linked the bot: run chaperone link w
 // errOutdated is what version drift looks like.
 var errOutdated = errors.New("WhatsApp refuses this version of the client: set bots.whatsapp.client_version to a newer one, or update Chaperone")
 
-// Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster
-// and bots.Backlog.
+// Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster,
+// bots.Backlog and bots.Conversant.
 type Bot struct {
 	o    Options
 	web  *http.Client // nil is the library's own
@@ -45,14 +45,17 @@ type Bot struct {
 
 	session  atomic.Pointer[session] // nil while Run does not run
 	failed   atomic.Int32            // times in a row that Run ended by itself
+	cipher   sync.Mutex              // held while a message is encrypted or decrypted
 	one      sync.Mutex              // held by whoever connects: Run, or Link
 	patience time.Duration           // how long one chat is tried before others go on
+	answer   bots.Answerer           // of what is said to the bot alone
 	hurry    chan struct{}           // it has been linked, and Run need not wait
 
-	mu     sync.Mutex
-	groups map[types.JID]*types.GroupInfo // as last heard
-	up     chan struct{}                  // closed while the bot is connected and knows its chats
-	next   time.Time                      // when the next effect may be carried out
+	mu      sync.Mutex
+	groups  map[types.JID]*types.GroupInfo // as last heard
+	up      chan struct{}                  // closed while the bot is connected and knows its chats
+	replied map[chat.MemberID][]time.Time  // in private, lately
+	next    time.Time                      // when the next effect may be carried out
 }
 
 // quiet keeps the library under the library from writing to standard output.
@@ -78,7 +81,7 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	}
 	b := &Bot{
 		o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{},
-		up: make(chan struct{}), hurry: make(chan struct{}, 1), patience: retryFor,
+		up: make(chan struct{}), hurry: make(chan struct{}, 1), patience: retryFor, replied: map[chat.MemberID][]time.Time{},
 	}
 	var err error
 	if b.web, err = o.dialler(); err != nil {
@@ -169,6 +172,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	s := &session{ctx: ctx, deliver: deliver, patience: b.patience, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
 	b.session.Store(s)
 	defer b.down()
+	defer func() { cancel(); s.talks.Wait() }()
 	defer s.close()
 	if err := b.book.prune(ctx, b.o.Now()); err != nil {
 		return err
@@ -186,6 +190,9 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	case err := <-s.ended:
 		if errors.As(err, new(lasting)) {
 			b.failed.Store(10)
+		}
+		if errors.Is(err, ErrNotLinked) && b.device().ID != nil { // the library may not have had the time
+			err = errors.Join(err, b.device().Delete(context.WithoutCancel(ctx)))
 		}
 		return err
 	}

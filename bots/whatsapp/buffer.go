@@ -149,9 +149,22 @@ func (k epochKey) aead() (cipher.AEAD, error) {
 }
 
 // buffer is the library's table, with what stands in it sealed.
+//
+// The library encrypts and decrypts at once, and each may then undo what the
+// other did to the state of a session: the next message is encrypted under a
+// number that was used before, and its reader passes over it in silence. So
+// decrypting waits its turn with sending.
 type buffer struct {
 	store.EventBuffer
 	ring *ring
+	turn *sync.Mutex
+}
+
+// DoDecryptionTxn implements store.EventBuffer.
+func (b *buffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	return b.EventBuffer.DoDecryptionTxn(ctx, decrypt)
 }
 
 // PutBufferedEvent implements store.EventBuffer.
@@ -192,7 +205,7 @@ func (b *buffer) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.Bu
 // has its table once the phone has vouched for it.
 func (b *Bot) sealBuffer(d *store.Device) {
 	if _, sealed := d.EventBuffer.(*buffer); !sealed && d.EventBuffer != nil && d.ID != nil {
-		d.EventBuffer = &buffer{d.EventBuffer, b.ring}
+		d.EventBuffer = &buffer{d.EventBuffer, b.ring, &b.cipher}
 	}
 }
 

@@ -25,7 +25,7 @@ func (b *Bot) syncChats(s *session) error {
 		b.remember(g)
 		there[g.JID.User] = true
 		s.mu.Lock()
-		_, err := b.enter(s, g)
+		_, err := b.enter(s, g, "")
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -49,9 +49,9 @@ func (b *Bot) syncChats(s *session) error {
 	return nil
 }
 
-// enter reports that the bot is in a group, with who is there; nothing where
-// that was reported. The caller holds the session's lock.
-func (b *Bot) enter(s *session, g *types.GroupInfo) (bool, error) {
+// enter reports that the bot is in a group, who added it where that is known,
+// and who is there; nothing where that was reported. The caller holds the session's lock.
+func (b *Bot) enter(s *session, g *types.GroupInfo, by chat.MemberID) (bool, error) {
 	b.remember(g)
 	times, isNew, err := b.book.entered(s.ctx, g.JID.User)
 	if err != nil || !isNew {
@@ -59,7 +59,7 @@ func (b *Bot) enter(s *session, g *types.GroupInfo) (bool, error) {
 	}
 	id, at := chatID(g.JID), b.o.Now().UTC()
 	key := fmt.Sprintf("in/%d", times)
-	out := []chat.Event{{Key: key, Kind: chat.Added, Chat: id, At: at, Name: g.Name, ChatKind: chat.Team}}
+	out := []chat.Event{{Key: key, Kind: chat.Added, Chat: id, At: at, Name: g.Name, ChatKind: chat.Team, Member: by}}
 	for _, p := range g.Participants {
 		if b.isOwn(p.JID) {
 			continue
@@ -89,7 +89,7 @@ func (b *Bot) known(s *session, group types.JID) (bool, error) {
 	} else if err != nil {
 		return false, err
 	}
-	return b.enter(s, g)
+	return b.enter(s, g, "")
 }
 
 // participant is the member that an entry of a group's list is.

@@ -48,7 +48,7 @@ func (b *Bot) handle(e any) (stored bool) {
 	case *events.UndecryptableMessage:
 		stored, err = b.unreadable(s, e)
 	case *events.JoinedGroup:
-		stored, err = b.enter(s, &e.GroupInfo)
+		stored, err = b.joined(s, e)
 	case *events.GroupInfo:
 		stored, err = b.changed(s, e)
 	}
@@ -219,6 +219,22 @@ func contextOf(m *waE2E.Message) *waE2E.ContextInfo {
 		}
 	}
 	return nil
+}
+
+// joined takes that the bot was added to a group.
+func (b *Bot) joined(s *session, e *events.JoinedGroup) (bool, error) {
+	if e.Sender == nil || b.isOwn(*e.Sender) {
+		return b.enter(s, &e.GroupInfo, "")
+	}
+	other := types.EmptyJID
+	if e.SenderPN != nil {
+		other = *e.SenderPN
+	}
+	by, err := b.member(s.ctx, *e.Sender, other)
+	if err != nil {
+		return false, err
+	}
+	return b.enter(s, &e.GroupInfo, by)
 }
 
 // unreadable declares a gap. The library has asked the sender for the message

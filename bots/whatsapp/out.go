@@ -104,21 +104,27 @@ func (b *Bot) turn(k bots.Kind) error {
 
 // send sends a message and waits until the server has it.
 func (b *Bot) send(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message) (chat.MessageID, error) {
-	if to.Server != types.GroupServer {
-		body, err := proto.Marshal(m)
-		if err != nil {
-			return "", err
-		}
-		if err := b.book.sending(ctx, id, body, b.o.Now()); err != nil {
-			return "", err
-		}
-	}
+	b.cipher.Lock()
 	sent, err := b.client().SendMessage(ctx, to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: answerWithin})
+	b.cipher.Unlock()
 	if err != nil {
 		return "", answered(err)
 	}
 	own, err := b.member(ctx, b.device().GetLID(), b.device().GetJID())
 	return messageID(sent.ID, own), err
+}
+
+// sendKept is send, of what a phone that cannot read it may ask for once more
+// after the bot was restarted.
+func (b *Bot) sendKept(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message) (chat.MessageID, error) {
+	body, err := proto.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	if err := b.book.sending(ctx, id, body, b.o.Now()); err != nil {
+		return "", err
+	}
+	return b.send(ctx, to, id, m)
 }
 
 // onceMore is what the library asks for when a phone could not decrypt a
@@ -275,7 +281,7 @@ func (b *Bot) whisper(ctx context.Context, g *types.GroupInfo, e bots.Effect) (c
 	if err := b.number(ctx, s, e.Prompt); err != nil {
 		return "", err
 	}
-	made, err := b.send(ctx, address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))})
+	made, err := b.sendKept(ctx, address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))})
 	if errors.Is(err, errCold) {
 		return "", errors.Join(err, b.book.cold(context.WithoutCancel(ctx), e.Member, b.o.Now(), true))
 	} else if err != nil {
@@ -342,7 +348,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 		if err := b.number(ctx, s, e.Prompt); err != nil {
 			return "", err
 		}
-		made, err := b.send(ctx, s.address, id, b.client().BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
+		made, err := b.sendKept(ctx, s.address, id, b.client().BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
 		if err != nil {
 			return "", err
 		}
@@ -354,7 +360,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 	if err := b.number(ctx, s, e.Prompt); err != nil {
 		return "", err
 	}
-	made, err := b.send(ctx, s.address, id, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+	made, err := b.sendKept(ctx, s.address, id, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text: proto.String(render(e.Prompt, s.first)),
 		ContextInfo: &waE2E.ContextInfo{
 			StanzaID: proto.String(s.stanza), Participant: proto.String(b.device().GetJID().ToNonAD().String()),

@@ -17,7 +17,8 @@ type session struct {
 	patience time.Duration
 	ended    chan error
 
-	mu      sync.Mutex // one delivery at a time: the library hands over one event at a time
+	talks   sync.WaitGroup // answers in private that are under way
+	mu      sync.Mutex     // one delivery at a time: the library hands over one event at a time
 	over    bool
 	stalled map[chat.ID]bool // chats whose events are left with the server until the next connection
 	retry   *time.Timer

@@ -335,7 +335,7 @@ func TestAnAdministratorNoMore(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	done(t, w.people[priya].Change(t.Context(), w.group, whatsmeow.ParticipantChangeAdd, office))
-	j.wait(t, "its return", func(e chat.Event) bool { return e.Kind == chat.Added && e.Key == "in/2" })
+	j.wait(t, "its return, and who added it", func(e chat.Event) bool { return e.Kind == chat.Added && e.Key == "in/2" && e.Member == w.id(priya) })
 }
 
 func TestWhatPeoplePost(t *testing.T) {
@@ -425,6 +425,44 @@ func TestUnlinkedAndLinkedAgain(t *testing.T) {
 	}
 	w.say(t, sam, w.group, "after")
 	j.wait(t, "a message", text("after"))
+}
+
+func TestWhatIsSaidToTheBotAloneIsAnswered(t *testing.T) {
+	w, j := newWorld(t, true), &journal{}
+	asked := make(chan bots.Private, 100)
+	w.bot.Converse(func(_ context.Context, p bots.Private) ([]bots.Reply, error) {
+		asked <- p
+		return []bots.Reply{{Text: "You said " + p.Text + ".", Choices: []string{"help", "status"}}, {Text: "That is all."}}, nil
+	})
+	w.run(t, j)
+	_, err := w.ask(t, "p")
+	done(t, err)
+	w.say(t, sam, office, "help")
+	for _, want := range []string{"You said help.\n\nYou can answer: help · status", "That is all."} {
+		_, err := w.people[sam].Wait(t.Context(), func(s lab.Seen) bool { return s.From == office && s.Text == want })
+		done(t, err)
+	}
+	if p := <-asked; p.Member != w.id(sam) || p.Name != "Sam" || p.Account != Name || p.Text != "help" {
+		t.Errorf("it was asked %+v", p)
+	}
+	w.say(t, sam, office, "2") // an answer, and no conversation
+	j.wait(t, "the answer", func(e chat.Event) bool { return e.Kind == chat.Answered && e.Answer == "deleted" })
+	for range 2 * repliesAMinute { // as another program would that answers every answer
+		w.say(t, sam, office, "and you?")
+	}
+	w.say(t, priya, office, "help")
+	_, err = w.people[priya].Wait(t.Context(), func(s lab.Seen) bool { return s.From == office && s.Text == "That is all." })
+	done(t, err)
+	close(asked)
+	n := 0
+	for p := range asked {
+		if p.Member == w.id(sam) {
+			n++
+		}
+	}
+	if n >= repliesAMinute {
+		t.Errorf("Sam was answered %d times more", n)
+	}
 }
 
 // TestNoTextStays looks into every file of the bot, in the clear, for what was

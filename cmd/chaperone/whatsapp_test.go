@@ -203,8 +203,12 @@ func TestWhatsApp(t *testing.T) {
 			t.Errorf("the group was told %q", s.Text)
 		}
 	}
-	if len(n.passed(n.group)) == 0 {
-		t.Fatal("the search finds nothing at all")
+	subject := "Rest centre team, which moved to the sports hall in Wharf Road because the school is under water, until further notice from the control room"
+	if err := n.office.Rename(t.Context(), n.group, subject); err != nil {
+		t.Fatal(err)
+	}
+	if len(n.passed(subject)) == 0 {
+		t.Fatal("the search does not find what is not encrypted")
 	}
 	for _, text := range []string{details, "Edith Marlow", "Weir Cottages", "999 123 4543", first, "Answer with a number", "Calderwick Borough Council"} {
 		if at := n.passed(text); len(at) > 0 {

@@ -126,6 +126,15 @@ func (p *Person) Read(ctx context.Context, in, author, message string) error {
 	return p.client.MarkRead(ctx, []string{message}, time.Now(), j, whose)
 }
 
+// Rename changes a group's subject, which the server can read.
+func (p *Person) Rename(ctx context.Context, in, subject string) error {
+	j, err := chat(in)
+	if err != nil {
+		return err
+	}
+	return p.client.SetGroupName(ctx, j, subject)
+}
+
 // Leave leaves a group.
 func (p *Person) Leave(ctx context.Context, in string) error {
 	j, err := chat(in)

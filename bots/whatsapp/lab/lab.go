@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -197,9 +199,30 @@ func (l *Lab) handle(c *conn, n *binary.Node) {
 	}
 }
 
-// outline writes a stanza as XML, for people and for tests that look for what
-// must not be in it.
-func outline(n *binary.Node) string { return fmt.Sprint(n.XMLString()) }
+// outline writes a stanza as XML, whole, for people and for tests that look for
+// what must not be in it: bytes that are no text are hexadecimal.
+func outline(n *binary.Node) string {
+	var b strings.Builder
+	outlineTo(&b, n)
+	return b.String()
+}
+
+func outlineTo(b *strings.Builder, n *binary.Node) {
+	b.WriteString("<" + n.Tag)
+	for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
+		fmt.Fprintf(b, " %s=%q", name, fmt.Sprint(n.Attrs[name]))
+	}
+	b.WriteString(">")
+	for _, c := range n.GetChildren() {
+		outlineTo(b, &c)
+	}
+	if raw := content(*n); utf8.Valid(raw) && !bytes.ContainsFunc(raw, unicode.IsControl) {
+		b.Write(raw)
+	} else {
+		b.WriteString(hex.EncodeToString(raw))
+	}
+	b.WriteString("</" + n.Tag + ">")
+}
 
 func (l *Lab) note(what string) {
 	l.mu.Lock()

@@ -318,6 +318,22 @@ func TestLinking(t *testing.T) {
 	unreadable(t, l, "to all devices", "from the device")
 }
 
+// TestTheServerReadsWhatItMay holds the search for texts against one that is
+// there: a group's subject is not encrypted.
+func TestTheServerReadsWhatItMay(t *testing.T) {
+	l := newLab(t)
+	a := person(t, l, sam, "Sam")
+	g := newGroup(t, l, true, sam)
+	subject := "the canary of the north " + strings.Repeat("and of the south ", 20)
+	done(t, a.Rename(t.Context(), g, subject))
+	for _, s := range l.Traffic() {
+		if strings.Contains(s.XML, subject) {
+			return
+		}
+	}
+	t.Error("the traffic does not show it")
+}
+
 func TestOnlyOnLoopback(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.org:80"} {
 		if l, err := New(address); err == nil {

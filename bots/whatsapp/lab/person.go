@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waAdv"
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -30,7 +31,7 @@ type Person struct {
 	lab    *Lab
 	client *whatsmeow.Client
 	box    *sqlstore.Container
-	send   sync.Mutex // the library reads a group's members while it sends, and changes them as they change
+	send   sync.Mutex // one thing at a time; see turns
 
 	mu    sync.Mutex
 	seen  []Seen
@@ -116,13 +117,30 @@ func (p *Person) switchOn(ctx context.Context, a *account) error {
 	p.lab.mu.Lock()
 	a.devices[0] = &device{account: a, noise: d.NoiseKey.Pub[:]}
 	p.lab.mu.Unlock()
+	d.EventBuffer = turns{d.EventBuffer, &p.send}
 	p.client = whatsmeow.NewClient(d, nil)
+	p.client.EnableDecryptedEventBuffer = true // for turns
 	p.client.SetPreLoginHTTPClient(p.lab.clients)
 	p.client.SetWebsocketHTTPClient(p.lab.clients)
 	p.client.SetMediaHTTPClient(p.lab.clients)
 	p.client.AddEventHandler(p.event)
 	p.client.SetForceActiveDeliveryReceipts(true)
 	return p.Connect(ctx)
+}
+
+// turns lets a phone encrypt and decrypt by turns. The library does both at
+// once, and each may then undo what the other did to the state of a session: the
+// next message is encrypted under a number that was used, and nobody reads it.
+type turns struct {
+	store.EventBuffer
+	turn *sync.Mutex
+}
+
+// DoDecryptionTxn implements store.EventBuffer.
+func (t turns) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	return t.EventBuffer.DoDecryptionTxn(ctx, decrypt)
 }
 
 // Connect brings the phone online, and waits until it is.
