@@ -248,8 +248,8 @@ func personName(v string) bool {
 	switch {
 	case !last.capital: // nobody took care of capitals: both have to be names and nothing else
 		return first.given && !first.ordinary && last.family && !last.ordinary
-	case !first.capital: // only of a given name is the capital left out
-		return first.given && !first.ordinary && !last.ordinary
+	case !first.capital: // of a given name the capital is left out, and no list has every one
+		return !first.ordinary && !last.ordinary && (first.given || len(words[0]) > 3 && !last.given)
 	case first.given && !first.ordinary && last.ordinary:
 		return false
 	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(words[0]) > 2:
