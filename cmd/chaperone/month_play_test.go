@@ -120,16 +120,27 @@ func (f *life) play() {
 func (f *life) holds(day int) {
 	f.t.Helper()
 	from, to := f.p.days/2, f.p.days*3/4
-	at := f.begun.Add(f.now)
 	switch day {
 	case from:
+		f.clock() // what somebody asked for before is done before
 		f.command("hold", "place", "--chat", "practice/"+f.p.held.id, "--matter", "Larch Close", "--reason", "public inquiry", "--review", "2099-06-01", "--by", "Nasreen Malik")
-		f.hold.from = at
+		f.hold.from = f.clock()
 	case to:
 		list := f.command("hold", "list")
-		f.hold.to = at
+		f.hold.to = f.clock()
 		f.command("hold", "release", strings.Fields(list)[0], "--by", "Nasreen Malik", "--why", "the inquiry has ended")
 	}
+}
+
+// clock is what the demo's clock shows, once all that is due is done. It runs
+// on while messages are posted, so that it is ahead of the plan.
+func (f *life) clock() time.Time {
+	f.t.Helper()
+	var out struct {
+		Now time.Time `json:"now"`
+	}
+	f.must(f.call("POST", "/clock", map[string]string{"advance": "0s"}, &out))
+	return out.Now
 }
 
 func (h heldTime) covers(at time.Time) bool {
@@ -251,7 +262,7 @@ func (f *life) check(m *monthPerson, p promptView) {
 				f.harm = append(f.harm, "a prompt shows what was found in "+one.frame)
 			}
 		}
-		if one.chat == f.p.held && f.hold.covers(f.begun.Add(f.now)) && p.State == "open" && (p.offers("delete") || p.offers("keep-delete") || p.offers("deleted")) {
+		if one.chat == f.p.held && !f.hold.from.IsZero() && f.hold.to.IsZero() && p.State == "open" && (p.offers("delete") || p.offers("keep-delete") || p.offers("deleted")) {
 			f.harm = append(f.harm, "under a hold a prompt asks to delete "+one.frame)
 		}
 	}

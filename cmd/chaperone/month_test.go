@@ -139,7 +139,7 @@ func (f *life) calls() (repeated []string) {
 			case one == nil || !one.agreed:
 				f.harm = append(f.harm, fmt.Sprintf("a message was deleted that nobody agreed to: %v", one))
 			case c.Outcome == "done" && one.chat == f.p.held && f.hold.covers(c.At):
-				f.harm = append(f.harm, "a held message was deleted: "+one.frame)
+				f.harm = append(f.harm, fmt.Sprintf("a held message was deleted: %s, at %v, held from %v to %v", one.frame, c.At, f.hold.from, f.hold.to))
 			}
 		case "remove":
 			if who == nil || who.leaves == 0 || c.At.Before(f.begun.AddDate(0, 0, who.leaves)) {
