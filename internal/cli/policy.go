@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chaperone/internal/app"
+	"chaperone/internal/detect"
 	"chaperone/internal/policy"
 )
 
@@ -150,10 +151,14 @@ product. Exit status: 0 all hold, 1 a pack does not.`,
 			if len(args) == 0 {
 				args = app.OurPacks()
 			}
+			set, err := compileRules(dir)
+			if err != nil {
+				return err
+			}
 			var all []tested
 			failed := false
 			for _, name := range args {
-				t, err := testPack(cmd, name, dir)
+				t, err := testPack(cmd, name, set)
 				if err != nil {
 					return err
 				}
@@ -178,16 +183,12 @@ product. Exit status: 0 all hold, 1 a pack does not.`,
 	return c
 }
 
-func testPack(cmd *cobra.Command, name, dir string) (tested, error) {
+func testPack(cmd *cobra.Command, name string, set *detect.Set) (tested, error) {
 	t := tested{Pack: name, Examples: []testedExample{}}
 	p, err := app.ReadPack(name)
 	if err != nil {
 		t.Faults = strings.Split(err.Error(), "\n")
 		return t, nil
-	}
-	set, err := compileRules(dir)
-	if err != nil {
-		return t, err
 	}
 	t.Pack, t.Version, t.Rows, t.Review, t.Overdue = p.ID, p.Version, len(p.All()), p.Review, p.Overdue(time.Now())
 	for _, e := range p.Examples {
