@@ -68,7 +68,7 @@ func (p *place) examine() []advice {
 	if err := app.Check(c); err != nil {
 		out = append(out, advice{"serious", err.Error(), "Run chaperone rules test to see which rule it is."})
 	}
-	return append(out, examineClock(), examineKey(c), examineData(c), examineDatabase(c), examineFolder("records", c.Records), examinePort(c.Listen), examineAsk(c))
+	return append(out, examineClock(), examineKey(c), examineData(c), examineDatabase(c), examineFolder("records", c.Records), examinePort(c.Listen), examineAsk(c), examinePolicies(c, time.Now()))
 }
 
 func examineClock() advice {

@@ -100,7 +100,7 @@ func (c *Console) navigation(r *http.Request) []group {
 		{Title: "Keep and dispose", Links: []link{
 			{Text: "Records", Path: "/records"}, {Text: "Holds", Path: "/holds", Waits: waits.holds}, {Text: "Disposals", Path: "/disposals", Waits: waits.runs},
 		}},
-		{Title: "People and proof", Links: []link{{Text: "People and leavers", Path: "/people"}, {Text: "Breaches", Path: "/breaches", Waits: waits.breaches}, {Text: "Set aside", Path: "/set-aside", Waits: aside}, {Text: "Gaps", Path: "/gaps"}, {Text: "Quality", Path: "/quality"}, {Text: "Achieved", Path: "/measures"}, {Text: "Demand", Path: "/demand"}, {Text: "Proof", Path: "/proof"}, {Text: "Chats", Path: "/chats"}, {Text: "Assurance pack", Path: "/assurance"}}},
+		{Title: "People and proof", Links: []link{{Text: "People and leavers", Path: "/people"}, {Text: "Breaches", Path: "/breaches", Waits: waits.breaches}, {Text: "Set aside", Path: "/set-aside", Waits: aside}, {Text: "Gaps", Path: "/gaps"}, {Text: "Policies", Path: "/policies"}, {Text: "Quality", Path: "/quality"}, {Text: "Achieved", Path: "/measures"}, {Text: "Demand", Path: "/demand"}, {Text: "Proof", Path: "/proof"}, {Text: "Chats", Path: "/chats"}, {Text: "Assurance pack", Path: "/assurance"}}},
 	}
 	for _, g := range groups {
 		for i, l := range g.Links {
