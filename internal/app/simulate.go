@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chaperone/internal/access"
@@ -139,7 +140,7 @@ func exception(x policy.Exception, now time.Time) Exception {
 	case x.State != "":
 		v.What = "permits the channel: " + string(x.State)
 	default:
-		v.What = fmt.Sprintf("lets pass, of %s: %v", x.Pack, x.Rows)
+		v.What = fmt.Sprintf("lets pass, of %s: %s", x.Pack, strings.Join(x.Rows, ", "))
 	}
 	if now.Before(x.From) {
 		v.State = "to come"
