@@ -11,8 +11,8 @@ func (c *Console) policyRoutes() []Route {
 	return []Route{{"GET /policies", access.See, c.policies}}
 }
 
-// packView is an adopted pack.
-type packView struct {
+// adoptedView is an adopted pack.
+type adoptedView struct {
 	ID      string    `json:"id"`
 	Title   string    `json:"title"`
 	Version string    `json:"version"`
@@ -76,7 +76,7 @@ type standingView struct {
 func (s standingView) Mark() string { return outcomeMark(s.Outcome) }
 
 type policiesPage struct {
-	Packs      []packView      `json:"packs"`
+	Packs      []adoptedView   `json:"packs"`
 	Exceptions []exceptionView `json:"exceptions"`
 	Chats      []standingView  `json:"chats"`
 	Overdue    int             `json:"-"`
