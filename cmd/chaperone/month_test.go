@@ -49,7 +49,7 @@ func liveMonth(t *testing.T, sz size) {
 	f.stop(t)
 	f.leaks()
 	score.harm = f.harm
-	score.report(t)
+	score.report(t, sz.missed)
 }
 
 // tally is how a month went.
@@ -192,7 +192,7 @@ func (f *life) leaks() {
 
 // report says how it went, and fails where a target was missed. All texts are
 // invented, so that they can be shown.
-func (s tally) report(t *testing.T) {
+func (s tally) report(t *testing.T, may int) {
 	t.Helper()
 	var due, missed int
 	for _, kind := range []string{deserving, decision} {
@@ -218,8 +218,8 @@ func (s tally) report(t *testing.T) {
 		t.Logf("  needless %s x%d: %q", id, len(byFrame[id]), byFrame[id][0].texts)
 	}
 	t.Logf("repeated: %d; harm: %d; what people did: %v", len(s.repeated), len(s.harm), s.answers)
-	if 100*missed > 5*due {
-		t.Errorf("%d of %d that deserve a prompt were missed: more than 5 in a hundred", missed, due)
+	if 100*missed > may*due {
+		t.Errorf("%d of %d that deserve a prompt were missed: more than %d in a hundred", missed, due, may)
 	}
 	if most > 1 {
 		t.Errorf("somebody was asked %d times in vain in a month", most)
