@@ -268,6 +268,9 @@ func (c *canary) use(t *testing.T) {
 		}
 	}
 	t.Logf("answers given: %v", given)
+	if given["not-sensitive"] == 0 {
+		t.Error("nothing was judged not sensitive: that what is remembered of it holds no value is not shown")
+	}
 	c.settled(t, "canary-team")
 	c.settled(t, "canary-emergency")
 	c.misuse(t)
