@@ -155,7 +155,7 @@ type privateShown struct {
 }
 
 // shownPrivate is how many lines a page shows.
-const shownPrivate = 8
+const shownPrivate = 4
 
 func (p *Platform) privatePage(v *pageView) *privatePage {
 	out := &privatePage{Base: v.Base, You: v.You.ID, Name: v.You.Name}

@@ -109,7 +109,7 @@ func newCanary(t *testing.T, l *lab) *canary {
 	c := &canary{l: l, plants: append(plants(t), planted{"a message that cannot be scanned", aside, "Merribroke"}), tmp: filepath.Join(l.dir, "tmp")}
 	must(t, "making a folder", os.Mkdir(c.tmp, 0o700))
 	must(t, "writing", os.WriteFile(c.config(), []byte(canaryConfig), 0o600))
-	c.h = newHaystack(needlesOf(c.plants))
+	c.h = newHaystack(needlesOf(append(slices.Clone(c.plants), draft)))
 	return c
 }
 
@@ -199,6 +199,7 @@ func (c *canary) plant(t *testing.T) {
 		_, err := c.l.post("canary-team", members[i].ID, p.text)
 		must(t, p.what, err)
 	}
+	c.checkDraft(t, members[0].ID)
 	c.settled(t, "canary-team")
 	for until := time.Now().Add(90 * time.Second); !strings.Contains(c.l.output(), "set aside"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {

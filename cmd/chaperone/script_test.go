@@ -99,7 +99,7 @@ func scripts(ready func(*stage, *testscript.Env) error) testscript.Params {
 			"crash":  onStage(func(s *stage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
 			"person": onStage((*stage).person), "decided": onStage((*stage).decided),
 			"prompt": onStage((*stage).prompt), "prompts": onStage((*stage).prompts),
-			"ledger": onStage((*stage).ledger), "advance": onStage((*stage).advance), "get": onStage((*stage).get),
+			"ledger": onStage((*stage).ledger), "alone": onStage((*stage).alone), "told": onStage((*stage).told), "room": onStage((*stage).room), "advance": onStage((*stage).advance), "get": onStage((*stage).get),
 			"clock": onStage((*stage).clock), "api": onStage((*stage).api),
 		},
 	}

@@ -113,6 +113,10 @@ func deedText(k engine.Kind, o engine.Outcome) string {
 		return "Posted the notice"
 	case bots.Whisper:
 		return "Asked one person privately"
+	case bots.Tell:
+		return "Wrote to one person privately"
+	case bots.Kind(engine.Say):
+		return "Posted a line that names nobody"
 	case bots.Remind:
 		return "Reminded once"
 	case bots.Delete:

@@ -405,13 +405,12 @@ func about(w *engine.Would, b []byte) error {
 // forgetWords lets go what was kept for members who are known no more, and
 // answers to the four questions whose time has passed.
 func (t *tx) forgetWords(until time.Time) error {
-	for _, query := range []string{
-		"DELETE FROM languages WHERE NOT EXISTS (SELECT 1 FROM members m WHERE m.account = languages.account AND (m.id = languages.member OR m.id = (SELECT i.member FROM member_ids i WHERE i.account = languages.account AND i.id = languages.member)))",
-		"DELETE FROM wishes_out WHERE NOT EXISTS (SELECT 1 FROM memberships s WHERE s.chat = wishes_out.chat AND s.member = wishes_out.member)",
-	} {
-		if err := t.exec(query); err != nil {
-			return err
-		}
+	if err := t.exec(`DELETE FROM languages WHERE chosen < ? AND NOT EXISTS (SELECT 1 FROM members m WHERE m.account = languages.account
+		AND (m.id = languages.member OR m.id = (SELECT i.member FROM member_ids i WHERE i.account = languages.account AND i.id = languages.member)))`, millis(until)); err != nil {
+		return err
+	}
+	if err := t.exec("DELETE FROM wishes_out WHERE NOT EXISTS (SELECT 1 FROM memberships s WHERE s.chat = wishes_out.chat AND s.member = wishes_out.member)"); err != nil {
+		return err
 	}
 	return t.exec("DELETE FROM self_checks WHERE asked < ?", millis(until))
 }
