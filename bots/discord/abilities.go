@@ -87,7 +87,7 @@ func (b *Bot) Abilities(_ context.Context, id chat.ID) (bots.Abilities, error) {
 	g := b.guilds[c.Guild]
 	p := g.may(member{User: user{ID: b.me}, Roles: g.own}, c)
 	yes := bots.Ability{Level: bots.Yes}
-	able := bots.Abilities{bots.Whisper: yes, bots.Revise: yes, bots.Remind: yes, bots.Post: yes, bots.Delete: yes, bots.Remove: yes}
+	able := bots.Abilities{bots.Whisper: yes, bots.Revise: yes, bots.Remind: yes, bots.Tell: yes, bots.Post: yes, bots.Delete: yes, bots.Remove: yes}
 	switch {
 	case c.Type == kindForum:
 		able[bots.Post] = bots.Ability{Why: "A forum has posts and no messages of its own."}

@@ -46,6 +46,17 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		return "", b.call(ctx, "PATCH", discordgo.EndpointChannelMessage(at.channel, at.message), prompted(e, ""), nil)
 	case bots.Remind:
 		return "", b.remind(ctx, e)
+	case bots.Tell:
+		dm, err := b.conversation(ctx, e.Member)
+		if err != nil {
+			return "", err
+		}
+		text := inert(e.Text)
+		if len(e.Choices) > 0 {
+			text += "\n\n" + inert(strings.Join(e.Choices, " · "))
+		}
+		_, err = b.post(ctx, dm, body(cut(text, longest), e.Key, aboutRow(e.Key)))
+		return "", err
 	case bots.Post:
 		made, err := b.post(ctx, e.Chat.Local, body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key)))
 		return chat.MessageID(made.ID), err
@@ -213,7 +224,7 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 		}
 		err := b.get(ctx, discordgo.EndpointGuildMember(c.Guild, url.PathEscape(string(e.Member))), nil)
 		return "", errors.Is(err, bots.ErrGone), ignore(err, bots.ErrGone)
-	case bots.Remind:
+	case bots.Remind, bots.Tell:
 		dm, err := b.conversation(ctx, e.Member)
 		if err != nil {
 			return "", false, err
