@@ -12,7 +12,7 @@ demo: build ## start Chaperone on the practice chat and print its address
 	./bin/chaperone demo
 
 test: ## all tests; those that need Chromium or PostgreSQL say so where it is missing
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 20m ./...
 
 race: ## the tests that run things side by side, with the race detector
 	$(GO) test -race -timeout 15m ./bots/... ./internal/engine ./internal/store ./internal/detect
@@ -52,7 +52,7 @@ fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/pa
 	done
 
 soak: ## the long form of the tests that have one; holds: 1,000,000 games in memory, 1,000,000 on SQLite, 100,000 on PostgreSQL
-	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak|Fenced|Tamper|VerifyMillion|BrokenDirectories' ./cmd/chaperone ./internal/...
+	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Soak|Canary|Fenced|Tamper|VerifyMillion|BrokenDirectories' ./cmd/chaperone ./internal/...
 
 witness: ## the platforms' own clients from npm run against the test servers (needs npm and a registry)
 	CHAPERONE_WITNESS=1 $(GO) test -count=1 -v -run Witness ./bots/...

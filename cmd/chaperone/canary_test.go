@@ -45,7 +45,11 @@ func plants(t *testing.T) []planted {
 	}
 	var out []planted
 	for _, r := range all {
-		for i, text := range r.Examples.Hit {
+		hits := r.Examples.Hit
+		if os.Getenv("CHAPERONE_SOAK") == "" { // the search takes the square of what is planted
+			hits = hits[:1]
+		}
+		for i, text := range hits {
 			p := planted{what: fmt.Sprintf("example %d of %s", i+1, r.ID), text: text}
 			found, err := set.Scan(t.Context(), text, detect.Context{})
 			if err != nil {
@@ -94,7 +98,11 @@ func TestCanary(t *testing.T) {
 		t.Skip("skipped: -short")
 	}
 	binary := build(t, "failpoint")
-	for _, format := range []string{"json", "text"} {
+	formats := []string{"json", "text"}
+	if os.Getenv("CHAPERONE_SOAK") == "" {
+		formats = formats[:1]
+	}
+	for _, format := range formats {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, binary)
@@ -264,7 +272,11 @@ func (c *canary) use(t *testing.T) {
 			if a.WantsText {
 				text = p.text
 			}
-			must(t, "answering", c.l.answer(member, pr.ID, a.ID, text))
+			err := c.l.answer(member, pr.ID, a.ID, text)
+			if a.ID == "control" && refused(err) {
+				continue // its step was ticked a moment ago: it is not asked any more
+			}
+			must(t, "answering", err)
 			given[a.ID]++
 		}
 	}
@@ -367,12 +379,16 @@ func (c *canary) get(t *testing.T, path string) (int, []byte) {
 
 var link = regexp.MustCompile(`(?:href|src|action|hx-get)="(/[^"#]*)"`)
 
-// crawl reads every page of the console that can be reached, and searches those
-// that have no business with a text. The pages of the practice platform stand
-// for the platform itself.
+// numbers are what pages of one kind differ in.
+var numbers = regexp.MustCompile(`[A-Z0-9-]*[0-9][A-Z0-9-]*`)
+
+// crawl reads the pages of the console that can be reached, of each kind a few,
+// and searches those that have no business with a text. The pages of the
+// practice platform stand for the platform itself.
 func (c *canary) crawl(t *testing.T, when string) int {
 	t.Helper()
 	seen := map[string]bool{"/": true}
+	alike := map[string]int{} // pages of one kind: a few of them show what all do
 	queue := []string{"/"}
 	for ; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]
@@ -382,7 +398,9 @@ func (c *canary) crawl(t *testing.T, when string) int {
 		}
 		for _, m := range link.FindAllSubmatch(body, -1) {
 			to := strings.ReplaceAll(string(m[1]), "&amp;", "&")
-			if !seen[to] && len(seen) < 400 && !strings.HasPrefix(to, "/practice") {
+			kind := numbers.ReplaceAllString(to, "#")
+			if !seen[to] && alike[kind] < 6 && !strings.HasPrefix(to, "/practice") {
+				alike[kind]++
 				seen[to] = true
 				queue = append(queue, to)
 			}

@@ -14,7 +14,6 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
-	"chaperone/internal/failpoint"
 	"chaperone/internal/hold"
 	"chaperone/internal/prompt"
 )
@@ -390,7 +389,6 @@ func (e *Engine) agreed(ctx context.Context, v prompt.Viewer, j Joining) ([]bots
 	if err := e.o.Store.SaveJoining(ctx, now, j, "", []Action{e.plannedNotice(j.Chat, false)}); err != nil {
 		return nil, err
 	}
-	failpoint.Hit("joining.agreed")
 	e.rejoin()
 	nudge(e.poke)
 	nudge(e.tick)
