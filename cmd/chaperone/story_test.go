@@ -177,7 +177,7 @@ func marking(t *testing.T, sam *tab) {
 	sam.click("#acts-" + id)
 	sam.click("#delete-" + id)
 	sam.shows(message, "This message was deleted")
-	sam.shows("#messages > li:last-child .prompt", "Nothing is left to do.")
+	sam.shows("#messages > li:last-child .prompt", "It is gone from the chat")
 }
 
 // keeping takes a decision to its record, opens it from the page, and holds
