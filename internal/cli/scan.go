@@ -190,7 +190,7 @@ const (
 	pieceMessages = 256
 	pieceBytes    = 256 << 10
 	flying        = 16 // MiB of messages on their way at any time
-	memory        = 128 << 20
+	memory        = 119 << 20
 )
 
 // weight is how many MiB a piece stands for.
