@@ -1,14 +1,13 @@
 package discord
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -197,15 +196,18 @@ func (b *Bot) get(ctx context.Context, address string, out any) error {
 
 // call makes one call and tells apart how it can end.
 func (b *Bot) call(ctx context.Context, method, address string, in, out any, more ...discordgo.RequestOption) error {
-	bucket, _, _ := bytes.Cut([]byte(address), []byte("?"))
-	body, err := b.s.RequestWithBucketID(method, address, in, string(bucket), append(more, discordgo.WithContext(ctx))...)
+	bucket, _, _ := strings.Cut(address, "?")
+	body, err := b.s.RequestWithBucketID(method, address, in, bucket, append(more, discordgo.WithContext(ctx))...)
 	if err != nil {
 		return outcome(err)
 	}
 	if out == nil {
 		return nil
 	}
-	return json.NewDecoder(io.LimitReader(bytes.NewReader(body), 64<<20)).Decode(out)
+	if json.Unmarshal(body, out) != nil { // what it says may be somebody's words
+		return errors.New("discord: an answer cannot be read")
+	}
+	return nil
 }
 
 // outcome tells Discord's errors apart by their published numbers.
