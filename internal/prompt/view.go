@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -246,6 +247,8 @@ func (t *Telling) chats() string {
 			names = append(names, name)
 		}
 	}
+	// The busiest first: chats report side by side, in no order of their own.
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s (%d)", name, count[name])
 	}
