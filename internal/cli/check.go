@@ -31,6 +31,9 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			c, err := fromFile(f)
+			if err == nil {
+				err = joinsOne(c)
+			}
 			if err != nil {
 				return err
 			}

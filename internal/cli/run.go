@@ -103,7 +103,10 @@ func (p *place) load(needed bool) (app.Config, error) {
 	f, err := config.Load(name)
 	switch {
 	case err == nil:
-		if c, err = fromFile(f); err != nil {
+		if c, err = fromFile(f); err == nil && needed {
+			err = joinsOne(c)
+		}
+		if err != nil {
 			return c, err
 		}
 	case errors.Is(err, fs.ErrNotExist) && p.config == "" && !needed:

@@ -91,9 +91,13 @@ func platforms(f *config.File, c *app.Config) (err error) {
 	if d := f.Bots.Discord; d.Set() {
 		c.Discord = &app.Discord{Token: d.Token, APIURL: d.APIURL}
 	}
-	if c.WhatsApp, err = whatsApp(f.Bots.WhatsApp); err != nil {
-		return err
-	}
+	c.WhatsApp, err = whatsApp(f.Bots.WhatsApp)
+	return err
+}
+
+// joinsOne refuses a configuration that joins no platform. The demo needs none:
+// it switches the practice chat on by itself.
+func joinsOne(c app.Config) error {
 	if !c.Practice && c.Slack == nil && c.Discord == nil && c.WhatsApp == nil {
 		return errors.New("no platform is switched on: set bots.practice.enabled to true, name the tokens in bots.slack or bots.discord, or set bots.whatsapp.enabled to true")
 	}
