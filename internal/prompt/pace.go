@@ -12,10 +12,10 @@ import (
 // time and without limit.
 type Pace struct {
 	Zone     *time.Location // in which days and hours are counted; nil is UTC
-	From, To time.Duration  // the quiet hours, since midnight; the same twice: none
+	From, To time.Duration  // the quiet hours, as the clock shows them; the same twice: none
 	Daily    int            // prompts a person a day; 0 is no limit
 	Between  time.Duration  // from one prompt to the next during an incident
-	Digest   time.Duration  // when, since midnight, the rest of a day is told
+	Digest   time.Duration  // the time of day at which the rest of it is told
 }
 
 // DefaultPace is what an organisation gets that says nothing else.
@@ -28,7 +28,10 @@ func (c Pace) Quiet(now time.Time) (until time.Time, quiet bool) {
 	if c.From == c.To {
 		return time.Time{}, false
 	}
-	since := now.Sub(c.Day(now))
+	// What a clock on the wall shows: since midnight other time may have passed,
+	// on the days on which clocks are put forward or back.
+	l := c.local(now)
+	since := time.Duration(l.Hour())*time.Hour + time.Duration(l.Minute())*time.Minute + time.Duration(l.Second())*time.Second + time.Duration(l.Nanosecond())
 	switch {
 	case c.From < c.To:
 		quiet = c.From <= since && since < c.To
