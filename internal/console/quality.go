@@ -61,13 +61,14 @@ func (c *Console) quality(w http.ResponseWriter, r *http.Request) {
 		Pairs                  []pairView // by rule and chat, where enough people said
 		May                    bool
 		Answered, Agreed, Poor int
+		Asked                  int // prompts, those that wait among them
 	}{List: list, May: c.who(r).May(access.Govern)}
 	effect, err := ask[effectView](c, r, "prompts.stats", struct{}{})
 	if err != nil {
 		c.broken(w, r, err)
 		return
 	}
-	p.Pairs = effect.Pairs
+	p.Pairs, p.Asked = effect.Pairs, effect.All.Asked
 	for _, a := range list {
 		p.Answered += a.Answered()
 		p.Agreed += a.Agreed
