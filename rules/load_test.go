@@ -15,6 +15,9 @@ func TestBuiltin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range list {
+		for _, reason := range rules.Check(r) {
+			t.Errorf("rule %s: %s", r.ID, reason)
+		}
 		if len(r.Examples.Hit) < 3 || len(r.Examples.Miss) < 3 {
 			t.Errorf("rule %s has %d hits and %d misses, fewer than three of each", r.ID, len(r.Examples.Hit), len(r.Examples.Miss))
 		}

@@ -81,6 +81,33 @@ func canMatch(p *syntax.Prog) bool {
 	return false
 }
 
+// matchesNothing says whether a pattern matches the empty text.
+func matchesNothing(p *syntax.Prog) bool {
+	seen := make([]bool, len(p.Inst))
+	todo := []uint32{uint32(p.Start)}
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		switch in := &p.Inst[pc]; in.Op {
+		case syntax.InstMatch:
+			return true
+		case syntax.InstAlt, syntax.InstAltMatch:
+			todo = append(todo, in.Arg, in.Out)
+		case syntax.InstCapture, syntax.InstNop:
+			todo = append(todo, in.Out)
+		case syntax.InstEmptyWidth:
+			if syntax.EmptyOp(in.Arg)&^syntax.EmptyOpContext(-1, -1) == 0 {
+				todo = append(todo, in.Out)
+			}
+		}
+	}
+	return false
+}
+
 // follows gives the kinds that may come next where an anchor holds after prev.
 func follows(op syntax.EmptyOp, prev int) (next uint8) {
 	stand := [kinds]rune{-1, '\n', 'a', ' '}

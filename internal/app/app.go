@@ -35,7 +35,6 @@ import (
 	"chaperone/internal/record/folder"
 	"chaperone/internal/retention"
 	"chaperone/internal/store"
-	"chaperone/rules"
 )
 
 // Config is everything an App is made from, with all defaults filled in.
@@ -339,14 +338,8 @@ func texts(c Config) (prompt.Viewer, error) {
 }
 
 func scanner(dir string) (*detect.Set, error) {
-	all, err := rules.LoadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if dir == "" { // the tests have proved our own rules by their examples
-		return detect.CompileUnproved(all)
-	}
-	return detect.Compile(all)
+	set, _, err := detect.Load(dir)
+	return set, err
 }
 
 // words is what the notices in chats say of this configuration.

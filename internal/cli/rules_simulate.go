@@ -75,11 +75,8 @@ context would find in them cannot be told: replay an export for that.`,
 }
 
 func compileRules(dir string) (*detect.Set, error) {
-	list, err := rules.LoadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	return detect.Compile(list)
+	set, _, err := detect.Load(dir)
+	return set, err
 }
 
 // simulation compares two sets of rules.

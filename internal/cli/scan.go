@@ -84,11 +84,7 @@ func (s *scan) run(cmd *cobra.Command, args []string) error {
 	if os.Getenv("GOMEMLIMIT") == "" { // many rules and long messages cost collections, not memory
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 	}
-	list, err := rules.LoadDir(s.rules)
-	if err != nil {
-		return err
-	}
-	set, err := detect.Compile(list)
+	set, list, err := detect.Load(s.rules)
 	if err != nil {
 		return err
 	}

@@ -11,18 +11,26 @@ type pattern struct {
 	rule   int
 	expr   string
 	whole  *lazy
-	first  [4][2]uint64 // by the kind of byte before, the bytes that a match can begin with
-	most   int          // longest match in bytes; window where it has no bound
-	open   bool         // has no bound
-	least  int          // bytes from the beginning of a match to its hit, at least
-	reach  int          // and at most
-	bytes  [2]uint64    // that a match can have
-	loops  [2]uint64    // where reach has no bound: what its loops take,
-	fixed  int          // and how many bytes there are outside of them
-	before *lazy        // where a group marks the value: what stands before it,
-	value  *lazy        // the value,
-	after  *lazy        // what stands after it,
-	rest   *lazy        // and value and after together
+	least  int   // bytes from the beginning of a match to its hit, at least
+	reach  int   // and at most
+	before *lazy // where a group marks the value: what stands before it,
+	value  *lazy // the value,
+	after  *lazy // what stands after it,
+	rest   *lazy // and value and after together
+
+	once sync.Once // at its first hit
+	shape
+}
+
+// shape is what looking for the beginnings of matches needs to know of an
+// expression.
+type shape struct {
+	first [4][2]uint64 // by the kind of byte before, the bytes that a match can begin with
+	most  int          // longest match in bytes; window where it has no bound
+	open  bool         // has no bound
+	bytes [2]uint64    // that a match can have
+	loops [2]uint64    // where reach has no bound: what its loops take,
+	fixed int          // and how many bytes there are outside of them
 }
 
 // window is how far a match of a pattern without a bound may reach.
@@ -62,25 +70,29 @@ func compilePattern(expr string, rule int) (*pattern, *syntax.Regexp, error) {
 		return nil, nil, err
 	}
 	p := &pattern{rule: rule, expr: expr, whole: &lazy{re: re}}
-	if p.most = maxLen(re); p.most < 0 || p.most > window {
-		p.most, p.open = window, true
-	}
 	if err := p.splitAtValue(re); err != nil {
 		return nil, nil, err
 	}
-	again, err := parse(expr)
-	if err != nil {
-		return nil, nil, err
-	}
-	p.findFirst(mustProg(re))
-	p.bytes = anyOf(re)
-	part, least, reach := trigger(again)
-	p.least, p.reach = least, reach
-	if p.reach < 0 || p.reach > p.most {
-		p.reach = p.most
-		p.fixed, p.loops = outsideLoops(re)
-	}
+	var part *syntax.Regexp
+	part, p.least, p.reach = trigger(re)
 	return p, widen(part), nil
+}
+
+// study works out the shape, once.
+func (p *pattern) study() {
+	p.once.Do(func() {
+		re := p.whole.re
+		if p.most = maxLen(re); p.most < 0 || p.most > window {
+			p.most, p.open = window, true
+		}
+		prog := mustProg(re)
+		p.findFirst(prog)
+		p.bytes = anyOf(prog)
+		if p.reach < 0 || p.reach > p.most {
+			p.reach = p.most
+			p.fixed, p.loops = outsideLoops(re)
+		}
+	})
 }
 
 // splitAtValue finds the group that marks the value.
@@ -113,6 +125,7 @@ var errGroup = errors.New("the one group that marks the value must stand by itse
 // next gives the first match that begins in text[from:until], the longest
 // from there, or until and -1. The shorter ones are left in found.
 func (p *pattern) next(text string, from, until int, found *endings, e *effort) (start, stop int) {
+	p.study()
 	whole := p.whole.get()
 	if from >= until {
 		return until, -1
@@ -135,6 +148,7 @@ func (p *pattern) next(text string, from, until int, found *endings, e *effort) 
 
 // earliest is where a match may begin, from on, that has its hit at end.
 func (p *pattern) earliest(text string, from, end int) int {
+	p.study()
 	from = max(from, end-p.reach)
 	if p.bytes[' '>>6]>>(' '&63)&1 == 0 { // it is within a word, or an address
 		at := end
@@ -162,10 +176,10 @@ func (p *pattern) earliest(text string, from, end int) int {
 func outsideLoops(re *syntax.Regexp) (fixed int, loops [2]uint64) {
 	switch re.Op {
 	case syntax.OpStar, syntax.OpPlus:
-		return 0, anyOf(re)
+		return 0, anyOf(mustProg(re))
 	case syntax.OpRepeat:
 		if re.Max < 0 {
-			return 0, anyOf(re)
+			return 0, anyOf(mustProg(re))
 		}
 		fixed, loops = outsideLoops(re.Sub[0])
 		return fixed * re.Max, loops
@@ -185,9 +199,8 @@ func outsideLoops(re *syntax.Regexp) (fixed int, loops [2]uint64) {
 	return maxLen(re), loops
 }
 
-// anyOf gives the ASCII bytes that matches of re can have.
-func anyOf(re *syntax.Regexp) (set [2]uint64) {
-	prog := mustProg(re)
+// anyOf gives the ASCII bytes that matches of an expression can have.
+func anyOf(prog *syntax.Prog) (set [2]uint64) {
 	for i := range prog.Inst {
 		switch in := &prog.Inst[i]; in.Op {
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:

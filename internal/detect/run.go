@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"regexp/syntax"
 	"slices"
 	"sync/atomic"
@@ -38,12 +39,16 @@ type union [2]*automaton
 // Patterns may share one.
 func newUnion(parts []*syntax.Regexp) union {
 	of := map[string][]uint16{}
+	keys := make([]string, len(parts))
+	var key []byte
 	for n, part := range parts {
-		of[part.String()] = append(of[part.String()], uint16(n))
+		key = spell(key[:0], part)
+		keys[n] = string(key)
+		of[keys[n]] = append(of[keys[n]], uint16(n))
 	}
 	var words, others []numbered
 	for n, part := range parts {
-		sharing := of[part.String()]
+		sharing := of[keys[n]]
 		if sharing[0] != uint16(n) {
 			continue
 		}
@@ -58,6 +63,21 @@ func newUnion(parts []*syntax.Regexp) union {
 	u[0].ready()
 	u[1].ready()
 	return u
+}
+
+// spell appends to key what tells an expression from others. Printing it as an
+// expression would cost more than all else at a start.
+func spell(key []byte, re *syntax.Regexp) []byte {
+	for _, n := range [...]int{int(re.Op), int(re.Flags), re.Min, re.Max, len(re.Rune), len(re.Sub)} {
+		key = binary.AppendVarint(key, int64(n))
+	}
+	for _, r := range re.Rune {
+		key = binary.AppendVarint(key, int64(r))
+	}
+	for _, sub := range re.Sub {
+		key = spell(key, sub)
+	}
+	return key
 }
 
 // beginsInsideWords says whether a match may begin between two characters of a

@@ -81,6 +81,9 @@ type compiled struct {
 // its hits and nothing in any of its misses. Every fault of every rule is
 // reported at once.
 func Compile(list []rules.Rule) (*Set, error) {
+	if err := check(list); err != nil {
+		return nil, err
+	}
 	s, err := build(list)
 	if err != nil {
 		return nil, err
@@ -91,15 +94,29 @@ func Compile(list []rules.Rule) (*Set, error) {
 	return s, nil
 }
 
-// CompileUnproved builds a set without its proof: of rules that were proved
-// before, and for measurements, where rules stand without those that their
-// examples need.
+// CompileUnproved builds a set without its proof: of rules that were checked
+// and proved before, and for measurements, where rules stand without those that
+// their examples need.
 func CompileUnproved(list []rules.Rule) (*Set, error) { return build(list) }
 
-// build compiles without proving.
-func build(list []rules.Rule) (*Set, error) {
+// Load compiles the rules of an organisation's directory and gives them too.
+// Without a directory they are our own, which the tests have proved.
+func Load(dir string) (*Set, []rules.Rule, error) {
+	list, err := rules.LoadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	compile := Compile
+	if dir == "" {
+		compile = CompileUnproved
+	}
+	set, err := compile(list)
+	return set, list, err
+}
+
+// check says what is wrong with rules before anything is built of them.
+func check(list []rules.Rule) error {
 	var faults []error
-	s := &Set{lexicon: newLexicon()}
 	seen := map[string]bool{}
 	for _, r := range list {
 		for _, reason := range rules.Check(r) {
@@ -110,13 +127,16 @@ func build(list []rules.Rule) (*Set, error) {
 		}
 		seen[r.ID] = true
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
+	return errors.Join(faults...)
+}
+
+// build compiles without checking and proving.
+func build(list []rules.Rule) (*Set, error) {
+	s := &Set{lexicon: newLexicon()}
 	for _, r := range list {
 		s.rules = append(s.rules, s.compile(r))
 	}
-	faults = append(s.loud.build(list, false), s.quiet.build(list, true)...)
+	faults := append(s.loud.build(list, false), s.quiet.build(list, true)...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}

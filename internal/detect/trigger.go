@@ -18,7 +18,8 @@ import (
 // is expected to cost least: waiting for its end on ordinary text, and being
 // found where there is no match of the whole.
 func trigger(re *syntax.Regexp) (part *syntax.Regexp, least, most int) {
-	p := reckoner{}.part(re)
+	k := reckoner{expected: map[reckoned]expectation{}, trims: map[*syntax.Regexp]*syntax.Regexp{}}
+	p := k.part(re)
 	if p.atLeast == 0 {
 		return re, minLen(re), maxLen(re)
 	}
@@ -37,8 +38,11 @@ type stretch struct {
 }
 
 // reckoner remembers what it reckoned of each expression after each kind of
-// character.
-type reckoner map[reckoned]expectation
+// character, and each expression trimmed.
+type reckoner struct {
+	expected map[reckoned]expectation
+	trims    map[*syntax.Regexp]*syntax.Regexp
+}
 
 type reckoned struct {
 	re    *syntax.Regexp
@@ -64,17 +68,18 @@ func afterOf(c byte) after {
 	return afterOther
 }
 
-// stretchOf is a stretch that has so many bytes before it.
-func stretchOf(re *syntax.Regexp, e expectation, least, most int) stretch {
-	re = trimmed(re)
+// stretchOf is a stretch that has so many bytes before it. Where others without
+// a bound follow, each time that it is found costs the reading of what they
+// may be.
+func (k reckoner) stretchOf(re *syntax.Regexp, e expectation, open bool, least, most int) stretch {
+	re = k.trimmed(re)
 	length := minLen(re)
-	return stretch{re, waits*e.waiting + falseHit*e.matches, e.matches, false, least + length, plus(most, maxLen(re)), length}
+	return stretch{re, e.cost(open), e.matches, open, least + length, plus(most, maxLen(re)), length}
 }
 
-// before says that others follow the stretch: where they have no bound, each
-// time that it is found costs the reading of what they may be.
-func (s stretch) before(others []*syntax.Regexp) stretch {
-	if !s.open && slices.ContainsFunc(others, func(o *syntax.Regexp) bool { return maxLen(o) < 0 }) {
+// before says that others without a bound follow the stretch.
+func (s stretch) before(open bool) stretch {
+	if open && !s.open {
 		s.open = true
 		s.cost += openHit * s.found
 	}
@@ -105,30 +110,56 @@ func bounding(re, boundary *syntax.Regexp) []*syntax.Regexp {
 }
 
 // trimmed leaves out what a match of re may have at its end and need not: where
-// re is found, it is found without.
-func trimmed(re *syntax.Regexp) *syntax.Regexp {
+// re is found, it is found without. It gives re itself where there is nothing
+// to leave out.
+func (k reckoner) trimmed(re *syntax.Regexp) *syntax.Regexp {
+	if len(re.Sub) == 0 {
+		return re
+	}
+	out, known := k.trims[re]
+	if !known {
+		out = k.trim(re)
+		k.trims[re] = out
+	}
+	return out
+}
+
+func (k reckoner) trim(re *syntax.Regexp) *syntax.Regexp {
 	switch re.Op {
 	case syntax.OpStar, syntax.OpQuest:
 		return &syntax.Regexp{Op: syntax.OpEmptyMatch, Flags: re.Flags}
 	case syntax.OpPlus, syntax.OpCapture:
-		return trimmed(re.Sub[0])
+		return k.trimmed(re.Sub[0])
 	case syntax.OpRepeat:
 		if re.Min != re.Max {
 			return &syntax.Regexp{Op: syntax.OpRepeat, Sub: re.Sub, Min: re.Min, Max: re.Min, Flags: re.Flags}
 		}
 	case syntax.OpAlternate:
-		out := &syntax.Regexp{Op: syntax.OpAlternate, Flags: re.Flags}
-		for _, sub := range re.Sub {
-			out.Sub = append(out.Sub, trimmed(sub))
+		subs := re.Sub
+		for i, sub := range re.Sub {
+			if t := k.trimmed(sub); t != sub {
+				if &subs[0] == &re.Sub[0] {
+					subs = slices.Clone(re.Sub)
+				}
+				subs[i] = t
+			}
 		}
-		return out
+		if &subs[0] == &re.Sub[0] {
+			return re
+		}
+		return &syntax.Regexp{Op: syntax.OpAlternate, Sub: subs, Flags: re.Flags}
 	case syntax.OpConcat:
 		subs := re.Sub
 		if n := len(subs); n > 1 && subs[n-1].Op == syntax.OpWordBoundary {
 			subs = append(slices.Clone(subs[:n-2]), bounding(subs[n-2], subs[n-1])...)
 		}
 		for n := len(subs); n > 0; n-- {
-			if last := trimmed(subs[n-1]); last.Op != syntax.OpEmptyMatch {
+			last := k.trimmed(subs[n-1])
+			switch {
+			case last.Op == syntax.OpEmptyMatch: // left out
+			case n == len(re.Sub) && last == re.Sub[n-1] && &subs[0] == &re.Sub[0]:
+				return re
+			default:
 				return concat(re, slices.Concat(subs[:n-1], []*syntax.Regexp{last})...)
 			}
 		}
@@ -147,7 +178,7 @@ const (
 
 // part finds the cheapest part of re of which every match of re holds one.
 func (k reckoner) part(re *syntax.Regexp) stretch {
-	best := stretchOf(re, k.expect(trimmed(re), afterOther), 0, 0)
+	best := k.stretchOf(re, k.expect(k.trimmed(re), afterOther), false, 0, 0)
 	try := func(s stretch) {
 		if s.atLeast > 0 && (s.cost < best.cost || best.atLeast == 0) {
 			best = s
@@ -166,18 +197,25 @@ func (k reckoner) part(re *syntax.Regexp) stretch {
 		}
 	case syntax.OpConcat:
 		before, upTo := 0, 0
+		open := make([]bool, len(re.Sub)+1) // whether what stands from here on has no bound
+		for i := len(re.Sub) - 1; i >= 0; i-- {
+			open[i] = open[i+1] || maxLen(re.Sub[i]) < 0
+		}
 		for i := range re.Sub {
 			inner := k.part(bounded(re, i))
 			inner.from, inner.upTo = before+inner.from, plus(upTo, inner.upTo)
-			try(inner.before(re.Sub[i+1:]))
+			try(inner.before(open[i+1]))
 			e, subs := expectation{matches: 1}, re.Sub[i:]
 			if endApart(re.Sub[:i]) && allEdges(re.Sub[i], true, isWordChar) {
 				subs = slices.Concat([]*syntax.Regexp{wordBoundary}, subs)
 			}
 			for j := range subs {
-				shortest := e.then(k.expect(trimmed(subs[j]), e.after))
+				shortest := e.then(k.expect(k.trimmed(subs[j]), e.after))
 				e = e.then(k.expect(subs[j], e.after))
-				try(stretchOf(concat(re, subs[:j+1]...), shortest, before, upTo).before(re.Sub[len(re.Sub)-len(subs)+j+1:]))
+				open := open[len(re.Sub)-len(subs)+j+1]
+				if best.atLeast == 0 || shortest.cost(open) < best.cost {
+					try(k.stretchOf(concat(re, subs[:j+1]...), shortest, open, before, upTo))
+				}
 			}
 			before, upTo = before+minLen(re.Sub[i]), plus(upTo, maxLen(re.Sub[i]))
 		}
@@ -327,13 +365,23 @@ type expectation struct {
 	after   after   // what kind of character it ends in
 }
 
+// cost is what it costs to look for what is expected so; open says that what
+// follows has no bound.
+func (e expectation) cost(open bool) float64 {
+	cost := waits*e.waiting + falseHit*e.matches
+	if open {
+		cost += openHit * e.matches
+	}
+	return cost
+}
+
 // expect reckons what re does after a kind of character. It knows no words,
 // only how common each character is.
 func (k reckoner) expect(re *syntax.Regexp, last after) expectation {
-	e, known := k[reckoned{re, last}]
+	e, known := k.expected[reckoned{re, last}]
 	if !known {
 		e = k.reckon(re, last)
-		k[reckoned{re, last}] = e
+		k.expected[reckoned{re, last}] = e
 	}
 	return e
 }
@@ -485,12 +533,22 @@ var shares = func() (tables [3][128]float64) {
 // widen makes of re one that matches more, which locating puts right, and
 // needs far fewer states: counted repeats with room become open ones.
 func widen(re *syntax.Regexp) *syntax.Regexp {
+	out := *re
 	for i, s := range re.Sub {
-		re.Sub[i] = widen(s)
+		if w := widen(s); w != s {
+			if &out.Sub[0] == &re.Sub[0] {
+				out.Sub = slices.Clone(re.Sub)
+			}
+			out.Sub[i] = w
+		}
 	}
 	const room = 3
 	if re.Op == syntax.OpRepeat && re.Max >= 0 && re.Max-re.Min >= room {
-		re.Max = -1
+		out.Max = -1
+		return &out
+	}
+	if len(re.Sub) > 0 && &out.Sub[0] != &re.Sub[0] {
+		return &out
 	}
 	return re
 }
