@@ -289,6 +289,11 @@ type Span struct {
 type Holding struct {
 	Messages, Findings, Prompts, Texts, Records, Judgements, Chats Span
 
+	Suppressed Span // answers that something is not sensitive
+	Breaches   Span // breach records about what they wrote
+	Exposures  Span // … and those about what they could have seen
+	Stays      Span // in chats that they are in no more
+
 	Open     int // prompts that wait for them
 	Language bool
 }
@@ -310,6 +315,7 @@ func (e *Engine) tellHolding(ctx context.Context, v prompt.Viewer, ask asking) (
 	}{
 		{"holding_messages", h.Messages}, {"holding_findings", h.Findings}, {"holding_prompts", h.Prompts}, {"holding_texts", h.Texts},
 		{"holding_records", h.Records}, {"holding_judgements", h.Judgements}, {"holding_chats", h.Chats},
+		{"holding_suppressed", h.Suppressed}, {"holding_breaches", h.Breaches}, {"holding_exposures", h.Exposures}, {"holding_stays", h.Stays},
 	} {
 		if part.s.N == 0 {
 			continue

@@ -215,6 +215,9 @@ func (s *Store) Holding(ctx context.Context, m hold.Member) (engine.Holding, err
 		{&h.Texts, "SELECT count(*), NULL, NULL FROM kept k JOIN prompts p ON p.id = k.prompt JOIN chats c ON c.n = p.chat WHERE c.account = ? AND" + ids("p.member")},
 		{&h.Judgements, "SELECT count(*), min(asked), max(asked) FROM self_checks WHERE answered > 0 AND account = ? AND" + ids("member")},
 		{&h.Chats, "SELECT count(*), min(s.since), max(s.since) FROM memberships s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.member")},
+		{&h.Suppressed, "SELECT count(*), min(s.since), max(s.since) FROM suppressions s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.owner")},
+		{&h.Exposures, "SELECT count(*), NULL, NULL FROM breach_members m JOIN breaches b ON b.id = m.breach JOIN chats c ON c.n = b.chat WHERE c.account = ? AND" + ids("m.member")},
+		{&h.Stays, "SELECT count(DISTINCT s.chat), min(s.since), max(s.until) FROM stays s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.member")},
 	} {
 		if err := s.span(ctx, part.into, part.query, with...); err != nil {
 			return h, err
@@ -233,7 +236,35 @@ func (s *Store) Holding(ctx context.Context, m hold.Member) (engine.Holding, err
 	if err := s.holdingPrompts(ctx, &h, with); err != nil {
 		return h, err
 	}
-	return h, s.holdingRecords(ctx, &h, m, with)
+	return h, errors.Join(s.holdingRecords(ctx, &h, m, with), s.holdingBreaches(ctx, &h, m))
+}
+
+// holdingBreaches counts the breach records about what a member wrote, under
+// any of their ids.
+func (s *Store) holdingBreaches(ctx context.Context, h *engine.Holding, m hold.Member) error {
+	all, err := s.Breaches(ctx)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	also, err := s.query(ctx, "SELECT id, member FROM member_ids WHERE account = ? AND (id = ? OR member = ? OR member = (SELECT member FROM member_ids WHERE account = ? AND id = ?))",
+		string(m.Account), string(m.ID), string(m.ID), string(m.Account), string(m.ID))
+	if err != nil {
+		return err
+	}
+	pairs, err := collect(also, func(p *[2]chat.MemberID) []any { return []any{&p[0], &p[1]} })
+	if err != nil {
+		return err
+	}
+	same := map[chat.MemberID]bool{m.ID: true}
+	for _, p := range pairs {
+		same[p[0]], same[p[1]] = true, true
+	}
+	for _, b := range all {
+		if b.Chat.Account == m.Account && same[b.Sender] {
+			h.Breaches.Add(b.Made)
+		}
+	}
+	return nil
 }
 
 func (s *Store) holdingPrompts(ctx context.Context, h *engine.Holding, with []any) error {
