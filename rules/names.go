@@ -248,14 +248,25 @@ func personName(v string) bool {
 	switch {
 	case !last.capital: // nobody took care of capitals: both have to be names and nothing else
 		return first.given && !first.ordinary && last.family && !last.ordinary
-	case !first.capital: // of a given name the capital is left out, and no list has every one
-		return !first.ordinary && !last.ordinary && (first.given || len(words[0]) > 3 && !last.given)
+	case !first.capital: // of a given name the capital is left out
+		return !last.ordinary
 	case first.given && !first.ordinary && last.ordinary:
 		return false
 	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(words[0]) > 2:
 		return true
-	case first.given && first.ordinary:
-		return last.family && !last.ordinary && !inList(givenNames, strings.ToLower(words[len(words)-1]))
+	case first.given && first.ordinary: // Grace or Reg, but not Will or May
+		return !last.ordinary && !last.given && (last.family || len(words[len(words)-1]) > 4 && !beginsQuestions(words[0]))
+	}
+	return false
+}
+
+// beginsQuestions reports whether a given name is more often the verb, the
+// month or the order with which a sentence begins.
+func beginsQuestions(w string) bool {
+	switch strings.ToLower(w) {
+	case "will", "may", "can", "mark", "bill", "sue", "rob", "grant", "miles", "dale", "glen", "chase", "art", "pat", "chip", "page", "van", "skip", "drew", "wade", "sterling", "june", "april", "august",
+		"lance", "ray", "guy", "dean", "summer", "autumn", "christian", "crystal", "major", "royal", "north", "general", "christmas", "easter", "saint", "angel", "king", "prince", "duke", "earl", "nick", "norm", "pierce", "trace", "brook", "forest", "marine", "sky", "island", "dawn", "hunter", "carter", "parker", "mason", "reed", "rusty", "storm", "sunny", "star":
+		return true
 	}
 	return false
 }
@@ -319,4 +330,13 @@ func street(v string) bool {
 		}
 	}
 	return true
+}
+
+// IsWord says whether a word, of small letters, is an ordinary one or a name.
+func IsWord(w string) bool {
+	if len(w) > 32 {
+		return true
+	}
+	low := lowerWord(w, make([]byte, 0, 32))
+	return inList(ordinaryWords, low) || inList(givenNames, low) || inList(surnames, low)
 }

@@ -24,3 +24,28 @@ func TestNameStarts(t *testing.T) {
 		}
 	}
 }
+
+func TestPersonName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Rhiannon Williams":  true,
+		"rhiannon Williams":  true,
+		"oksana Tinkersley":  true,
+		"rhiannon williams":  true,
+		"Grace Ollerton":     true, // given names that are words besides, and a family name that no list holds
+		"Reg Quillfeather":   true,
+		"Will Ollerton":      false, // a question
+		"May Ramadan":        false,
+		"Reg Plate":          false,
+		"bowser Tinkersley":  false, // a small first word has to be a name
+		"tenant Tinkersley":  false,
+		"Alexandra Road":     false,
+		"Rhiannon Thursday":  false,
+		"Grace Megan":        false,
+		"Mrs Trellis":        true,
+		"Councillor Library": false,
+	} {
+		if got := personName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}

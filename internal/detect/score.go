@@ -351,12 +351,35 @@ func (sc *scorer) givenName(c candidate) bool {
 		}
 		word := strings.TrimSuffix(text[i:j], "'s")
 		if (j <= c.start || i >= c.end) && !inMarkup(text, i) {
-			if rules.IsGivenName(word) || lastEnd == i-1 && rules.MaybeName(last, word) {
+			if rules.IsGivenName(word) && !spokenTo(text[:hi], i, j) || lastEnd == i-1 && rules.MaybeName(last, word) {
 				return true
 			}
 		}
 		last, lastEnd = word, j
 		i = j
+	}
+	return false
+}
+
+// spokenTo reports whether the name at text[start:end] is that of whom the
+// message is for: it begins with the name, perhaps after a greeting, and a
+// comma and a new thing follow, not an age or more about the same person.
+func spokenTo(text string, start, end int) bool {
+	if rest, ok := strings.CutPrefix(text[end:], ", "); !ok || rest == "" || rest[0] >= '0' && rest[0] <= '9' {
+		return false
+	} else {
+		next := strings.FieldsFunc(rest[:min(len(rest), 24)], func(r rune) bool { return r == ' ' || r == ',' })
+		if len(next) == 0 {
+			return false
+		}
+		switch strings.ToLower(next[0]) {
+		case "who", "whose", "aged", "age", "is", "was", "has", "had", "lives", "our", "from", "of", "son", "daughter", "wife", "husband", "in", "at":
+			return false
+		}
+	}
+	switch strings.ToLower(strings.Trim(text[:start], " @\n")) {
+	case "", "hi", "hello", "hey", "hiya", "morning", "afternoon", "evening", "ok", "okay", "thanks", "sorry", "dear", "no", "yes", "oh", "right":
+		return true
 	}
 	return false
 }

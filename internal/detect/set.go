@@ -142,6 +142,7 @@ func build(list []rules.Rule) (*Set, error) {
 	}
 	s.referring = s.lexicon.set([]string{"she", "she's", "shes", "he", "he's", "hes", "her", "his", "him", "they", "they're", "them", "their", "patient", "resident", "the lady", "the gentleman", "mae hi", "mae o", "mae e", "ganddi", "ganddo"})
 	room := max(len(s.loud.patterns), len(s.quiet.patterns))
+	s.lexicon.learnSlips()
 	sets := len(s.lexicon.sets)
 	s.scratch.New = func() any {
 		return &scratch{next: make([]int32, room), said: newSaid(sets), before: newSaid(sets)}

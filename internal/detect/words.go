@@ -67,6 +67,7 @@ type lexicon struct {
 	sets  map[string]*wordSet // by their words
 	first entries             // by the first word of a phrase, whole
 	stems entries             // by its first letters, where it ends in *
+	slips slips               // by how a first word is misspelt
 }
 
 // entry is a phrase of one of the sets.
@@ -238,7 +239,7 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 				continue
 			}
 			end := i + len(w)
-			if e.second != 0 || e.words[0] != string(w) {
+			if e.second != 0 || e.words[0] != string(w) && !slipOf(string(w), e.words[0]) {
 				end = e.matchAt(text, i, len(text))
 			}
 			if end >= 0 {
@@ -246,7 +247,11 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 			}
 		}
 	}
-	try(x.first.get(whole))
+	at := x.first.get(whole)
+	if at == nil {
+		at = x.misspelt(w, whole)
+	}
+	try(at)
 	if n := len(w) - 2; n > 0 && w[n] == '\'' && w[n+1] == 's' {
 		try(x.first.get(hashOf(string(w[:n]))))
 	}
@@ -272,7 +277,7 @@ func (p phrase) matchAt(text string, i, hi int) int {
 		if j-i == len(stem)+2 && strings.HasSuffix(text[i:j], "'s") { // the same word, and what it has or is
 			open = true
 		}
-		if j-i < len(stem) || !open && j-i != len(stem) || !strings.EqualFold(text[i:i+len(stem)], stem) {
+		if (j-i < len(stem) || !open && j-i != len(stem) || !strings.EqualFold(text[i:i+len(stem)], stem)) && (open || !slipOf(text[i:j], stem)) {
 			return -1
 		}
 		i = j
