@@ -152,31 +152,30 @@ func (c *Circumstances) audience(present []Present, kind chat.Kind, label policy
 	return out
 }
 
-// facts are those of a sender in the batch's chat, and the packs that apply to
-// them: those of their own organisation.
-func (b *batch) facts(id chat.MemberID) (policy.Facts, []policy.Pack) {
-	c := &b.e.o.Circumstances
-	set := b.e.o.Setting(b.room.id)
-	packs := b.e.o.Packs
-	platform, _, _ := strings.Cut(string(b.room.id.Account), "/")
-	f := policy.Facts{Chat: b.load.Chat.Kind, Channel: c.Ratings[platform], Audience: c.audience(b.present(), b.load.Chat.Kind, set.Audience)}
-	me := Present{Member: directory.Member{Account: b.room.id.Account, ID: id}}
-	if i := slices.IndexFunc(b.present(), func(m Present) bool { return m.ID == id || slices.Contains(m.Also, id) }); i >= 0 {
-		me = b.present()[i]
+// facts are those of a member who speaks in a chat, before those who are present
+// there, and the packs that apply to them: those of their own organisation.
+func (e *Engine) facts(in Chat, present []Present, id chat.MemberID) (policy.Facts, []policy.Pack) {
+	c := &e.o.Circumstances
+	packs := e.o.Packs
+	platform, _, _ := strings.Cut(string(in.ID.Account), "/")
+	f := policy.Facts{Chat: in.Kind, Channel: c.Ratings[platform], Audience: c.audience(present, in.Kind, e.o.Setting(in.ID).Audience)}
+	me := Present{Member: directory.Member{Account: in.ID.Account, ID: id}}
+	if i := slices.IndexFunc(present, func(m Present) bool { return m.ID == id || slices.Contains(m.Also, id) }); i >= 0 {
+		me = present[i]
 	}
 	if org, known := c.of(me); known && org != nil {
 		packs = org.Packs
 		if slices.Contains([]policy.Audience{policy.Customers, policy.ThePublic}, org.Audience) {
-			packs = b.e.o.Packs // whoever is from no organisation brings no policy of their own
+			packs = e.o.Packs // whoever is from no organisation brings no policy of their own
 		}
 	}
 	names := []string{string(me.Account) + "/" + string(me.ID)}
 	if me.Person != "" {
 		names = append(names, string(me.Person))
 	}
-	b.e.people.mu.RLock()
-	known := b.e.people.known[me.Person]
-	b.e.people.mu.RUnlock()
+	e.people.mu.RLock()
+	known := e.people.known[me.Person]
+	e.people.mu.RUnlock()
 	f.Device, f.Role = c.Kinds[string(directory.Key(known.device))], c.Posts[string(directory.Key(known.post))]
 	if d := policy.Device(strings.ToLower(known.device)); f.Device == "" && d.Valid() {
 		f.Device = d
@@ -188,6 +187,15 @@ func (b *batch) facts(id chat.MemberID) (policy.Facts, []policy.Pack) {
 		}
 	}
 	return f, packs
+}
+
+// state is what an incident and dated exceptions make of a chat now.
+func (e *Engine) state(id chat.ID, now time.Time) ([]policy.Exception, policy.State) {
+	exceptions, state := policy.InForce(e.o.Circumstances.Exceptions, now, id)
+	if e.o.Setting(id).Incident {
+		state = state.Later(policy.Incident)
+	}
+	return exceptions, state
 }
 
 // present is who is in the chat, read once for a batch. What cannot be read is
@@ -208,14 +216,11 @@ func (b *batch) present() []Present {
 // organisation. Ordinary talk is decided without a look at anything.
 func (b *batch) decide(ev chat.Event, found []rules.Finding) policy.Decision {
 	set := b.e.o.Setting(b.room.id)
-	exceptions, state := policy.InForce(b.e.o.Circumstances.Exceptions, b.now, b.room.id)
-	if set.Incident {
-		state = state.Later(policy.Incident)
-	}
+	exceptions, state := b.e.state(b.room.id, b.now)
 	if len(found) == 0 && state != policy.Outage && state != policy.Transition {
 		return policy.Decision{Outcome: policy.Permitted, Watching: !set.Acting}
 	}
-	facts, packs := b.facts(ev.Member)
+	facts, packs := b.e.facts(b.load.Chat, b.present(), ev.Member)
 	facts.State = state
 	if b.held(ev.Member) {
 		facts.State = facts.State.Later(policy.Held)
@@ -225,14 +230,18 @@ func (b *batch) decide(ev chat.Event, found []rules.Finding) policy.Decision {
 
 // seen adds what is seen otherwise than by rules.
 func (b *batch) seen(ev chat.Event, found []rules.Finding) []rules.Finding {
-	return append(found, Seen(ev.Text, b.now, cmp.Or(b.e.o.Viewer.Zone, time.UTC), func() (policy.Audience, int) {
+	return b.e.seen(b.load.Chat, ev.Text, b.now, b.present, found)
+}
+
+func (e *Engine) seen(in Chat, text string, now time.Time, present func() []Present, found []rules.Finding) []rules.Finding {
+	return append(found, Seen(text, now, cmp.Or(e.o.Viewer.Zone, time.UTC), func() (policy.Audience, int) {
 		people := 0
-		for _, m := range b.present() {
+		for _, m := range present() {
 			if !m.Bot {
 				people++
 			}
 		}
-		return b.e.o.Circumstances.audience(b.present(), b.load.Chat.Kind, b.e.o.Setting(b.room.id).Audience), people
+		return e.o.Circumstances.audience(present(), in.Kind, e.o.Setting(in.ID).Audience), people
 	})...)
 }
 

@@ -39,29 +39,101 @@ type Judgement struct {
 	Answer string  // yes, unsure; empty: not yet
 }
 
-// selfCheck says what the bot would say about a draft. Nothing of it is stored
-// or logged, not even that there was one.
+// selfCheck says what the bot would say about a draft, wherever the member
+// would send it. Nothing of it is stored or logged, not even that there was one.
 func (e *Engine) selfCheck(ctx context.Context, v prompt.Viewer, ask asking, draft string) bots.Reply {
 	val := e.values(v, "")
 	if draft == "" {
 		return bots.Reply{Text: v.Texts.Say("check_how", val)}
 	}
-	kind := e.kindFor(ctx, ask)
-	found, err := e.scanDraft(ctx, draft, kind)
+	all, err := e.couldSend(ctx, ask)
 	if err != nil {
 		return bots.Reply{Text: v.Texts.Say("check_failed", val)}
 	}
-	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
-	d := policy.Decide(e.o.Packs, policy.Situation{Facts: policy.Facts{Chat: kind}, Findings: found})
+	var worst heard
+	differ := false // from chat to chat
+	for i, c := range all {
+		h, err := e.hear(ctx, c, ask.who.ID, draft)
+		if err != nil {
+			return bots.Reply{Text: v.Texts.Say("check_failed", val)}
+		}
+		if i == 0 || h.stricter(worst) {
+			differ, worst = i > 0, h
+		} else if worst.stricter(h) {
+			differ = true
+		}
+	}
 	questions := []string{v.Texts.Commands[cmdQuestions][0]}
-	if !d.Acts() {
+	if !worst.Acts() {
 		return bots.Reply{Text: v.Texts.Say("check_clear", val), Choices: questions}
 	}
 	now := e.o.Now()
-	p := prompt.New("draft", now, ask.chat, "", kind, ask.who.ID, ask.name)
-	p.Flag(now, item(&Shown{Prompt: p}, chat.Event{At: now}, d, found))
+	p := prompt.New("draft", now, worst.in.ID, worst.in.Name, worst.in.Kind, ask.who.ID, ask.name)
+	p.Flag(now, item(&Shown{Prompt: p}, chat.Event{At: now}, worst.Decision, worst.found))
+	p.Hold(worst.Facts.State == policy.Held)
 	val.What, val.Draft = v.What(p), v.Show(p, prompt.Can{}).Body
+	if differ {
+		val.Chat = prompt.Inert(worst.in.Name, 60)
+	}
 	return bots.Reply{Text: v.Texts.Say("check_found", val), Choices: questions}
+}
+
+// couldSend lists the chats that a draft is judged for: those that the member
+// is in and that are read. Of somebody who is in none it is judged as for a team
+// of whom nothing is known.
+func (e *Engine) couldSend(ctx context.Context, ask asking) ([]Chat, error) {
+	all, err := e.o.Store.ChatsOf(ctx, ask.who)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(c Chat) bool { return !c.Noticed || e.refuses(c.ID) })
+	for i, c := range all {
+		if k := e.o.Setting(c.ID).Kind; k.Valid() {
+			all[i].Kind = k
+		}
+	}
+	if len(all) == 0 {
+		all = []Chat{{ID: chat.ID{Account: ask.who.Account}, Kind: chat.Team}}
+	}
+	return all, nil
+}
+
+// heard is what would come of a draft in one chat.
+type heard struct {
+	policy.Decision
+	in    Chat
+	found []rules.Finding
+}
+
+// stricter reports whether more is asked for than in another chat.
+func (h heard) stricter(than heard) bool {
+	if h.Acts() != than.Acts() {
+		return h.Acts()
+	}
+	return h.Acts() && h.Outcome.Rank() > than.Outcome.Rank()
+}
+
+// hear decides about a draft as if the member had sent it to a chat that is
+// switched on.
+func (e *Engine) hear(ctx context.Context, in Chat, m chat.MemberID, draft string) (heard, error) {
+	found, err := e.scanDraft(ctx, draft, in.Kind)
+	if err != nil {
+		return heard{}, err
+	}
+	present, err := e.o.Store.Present(ctx, in.ID)
+	if err != nil {
+		return heard{}, err
+	}
+	now := e.o.Now()
+	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
+	found = e.seen(in, draft, now, func() []Present { return present }, found)
+	exceptions, state := e.state(in.ID, now)
+	facts, packs := e.facts(in, present, m)
+	facts.State = state
+	if e.covered(ctx, e.o.Store.Holds(ctx), in.ID, m, now) {
+		facts.State = facts.State.Later(policy.Held)
+	}
+	return heard{policy.Decide(packs, policy.Situation{Facts: facts, Findings: found, Exceptions: exceptions}), in, found}, nil
 }
 
 // errDraft tells nothing of what failed.
@@ -75,19 +147,6 @@ func (e *Engine) scanDraft(ctx context.Context, draft string, kind chat.Kind) (f
 		}
 	}()
 	return e.o.Scanner.Scan(ctx, draft, detect.Context{Kind: kind})
-}
-
-// kindFor is the kind of chat that a draft is judged for: that of the one chat
-// where the member meets the bot, else a team's.
-func (e *Engine) kindFor(ctx context.Context, ask asking) chat.Kind {
-	all, err := e.o.Store.ChatsOf(ctx, ask.who)
-	if err != nil || len(all) != 1 {
-		return chat.Team
-	}
-	if k := e.o.Setting(all[0].ID).Kind; k.Valid() {
-		return k
-	}
-	return all[0].Kind
 }
 
 // askQuestions offers the four questions (R15).
