@@ -325,7 +325,8 @@ func street(v string) bool {
 		switch w {
 		case "on", "in", "at", "to", "from", "for", "with", "and", "or", "is", "are", "was", "a", "an", "this", "that", "these", "our", "my", "your", "his", "her", "their", "by", "near", "off", "down", "up", "along", "past",
 			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every",
-			"jan", "january", "feb", "february", "march", "apr", "april", "june", "jul", "july", "aug", "august", "sept", "september", "oct", "october", "nov", "november", "dec", "december":
+			"jan", "january", "feb", "february", "march", "apr", "april", "june", "jul", "july", "aug", "august", "sept", "september", "sep", "oct", "october", "nov", "november", "dec", "december",
+			"mon", "monday", "tue", "tues", "tuesday", "wed", "weds", "wednesday", "thu", "thur", "thurs", "thursday", "fri", "friday", "sat", "saturday", "sun", "sunday":
 			return false
 		}
 	}

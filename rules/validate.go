@@ -1,5 +1,10 @@
 package rules
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Validator is a check on a value beyond its form.
 type Validator struct {
 	Says  string // what passing it means, in words: "its check digit fits"
@@ -119,7 +124,26 @@ func nhs(v string) bool {
 // mod11Number is nhs without the ranges: for numbers that are named as one.
 func mod11Number(v string) bool {
 	d := digits(v, make([]byte, 0, 16))
-	return len(d) == 10 && !allSame(d) && mod11(d)
+	return len(d) == 10 && !allSame(d) && mod11(d) && !networkAddress(v)
+}
+
+// networkAddress reports whether four numbers with dots between begin v: what
+// follows them is of no more use as a digit of something else.
+func networkAddress(v string) bool {
+	parts := strings.SplitN(strings.Trim(v, " .,-/_\n"), ".", 5)
+	if len(parts) != 4 {
+		return false
+	}
+	for i, p := range parts {
+		if i == 3 {
+			p, _, _ = strings.Cut(p, " ")
+		}
+		n, err := strconv.Atoi(p)
+		if err != nil || n > 255 || len(p) > 3 {
+			return false
+		}
+	}
+	return true
 }
 
 // mod11 checks the last of ten digits against the nine before it.

@@ -71,7 +71,7 @@ func utr(v string) bool {
 // nines, decade, month (50 more for women), day, year, initials.
 func driver(v string) bool {
 	c := compact(v)
-	if len(c) != 16 {
+	if len(c) != 16 || !driverGroups(v) {
 		return false
 	}
 	name := strings.TrimRight(c[:5], "9")
@@ -88,6 +88,28 @@ func driver(v string) bool {
 		}
 	}
 	return validDay(day, month, 2000)
+}
+
+// driverGroups reports whether the gaps of a driver number stand where people
+// put them: between its parts, after every four, or after nearly every one.
+// Elsewhere it is a word and a time or two: "Thurs 0530, 12 to 17s".
+func driverGroups(v string) bool {
+	gaps, parts, fours, taken, gap := 0, true, true, 0, false
+	for i := range len(v) {
+		c := v[i]
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z') {
+			gap = taken > 0
+			continue
+		}
+		if gap {
+			gaps++
+			parts = parts && (taken == 5 || taken == 11 || taken == 13 || taken == 14)
+			fours = fours && taken%4 == 0
+		}
+		gap = false
+		taken++
+	}
+	return gaps == 0 || parts || fours || gaps >= 10
 }
 
 // postcode: the grammar of a UK postcode, and an area that exists.
@@ -137,7 +159,7 @@ const postcodeAreas = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR 
 // Northern Ireland.
 func vehicle(v string) bool {
 	c := compact(v)
-	if len(c) < 2 {
+	if len(c) < 2 || strings.ToUpper(v) != v && strings.ToLower(v) != v { // "A499 jct" is a road
 		return false
 	}
 	switch {

@@ -29,7 +29,7 @@ func validDay(day, month, year int) bool {
 // card: Luhn's check digit, and a prefix of an issuer.
 func card(v string) bool {
 	d := digits(v, make([]byte, 0, 24))
-	return issuer(d) && luhn(d)
+	return issuer(d) && luhn(d) && !networkAddress(v)
 }
 
 // luhnNumber is card without the issuers: for numbers that are named as one.

@@ -22,7 +22,24 @@ func inMarkup(text string, start int) bool {
 		return true
 	}
 	i := strings.Index(before, "://")
+	if i < 0 && bareLink(before) {
+		return true
+	}
 	return i > 0 && !strings.ContainsAny(before[i:], "|>\"")
+}
+
+// bareLink reports whether a host and a stroke stand at the end of what is
+// written in one piece: "example.org/" without the scheme.
+func bareLink(before string) bool {
+	host, _, ok := strings.Cut(before, "/")
+	if !ok || strings.Contains(host, "@") {
+		return false
+	}
+	dot := strings.LastIndexByte(host, '.')
+	if dot < 2 || len(host)-dot < 3 {
+		return false
+	}
+	return !strings.ContainsFunc(host[dot+1:], func(r rune) bool { return r < 'a' || r > 'z' })
 }
 
 // markupReach is how far back the beginning of a link is looked for.

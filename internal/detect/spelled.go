@@ -92,7 +92,7 @@ func spelled(v *view, runs [][2]int) (out view, digits [][2]int) {
 // what stands in the message before is the beginning of this one.
 func joined(before string, v *view) (view, int, bool) {
 	start := strings.TrimLeft(v.text, " \n.-")
-	if len(start) == 0 || start[0] < '0' || start[0] > '9' || len(before) == 0 {
+	if len(start) == 0 || start[0] < '0' || start[0] > '9' || len(before) == 0 || counts(start) {
 		return view{}, 0, false
 	}
 	prev := normalise(before[max(0, len(before)-joinReach):])
@@ -111,6 +111,17 @@ func joined(before string, v *view) (view, int, bool) {
 		b.add(v.text[i], from, to)
 	}
 	return b.done(v.length()), cut, true
+}
+
+// counts reports whether a text begins with how many of something there are,
+// and not with the rest of a number: "12 pallets".
+func counts(text string) bool {
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	rest := strings.TrimPrefix(text[n:], " ")
+	return n < 4 && rest != "" && (rest[0] >= 'a' && rest[0] <= 'z' || rest[0] >= 'A' && rest[0] <= 'Z')
 }
 
 // joinReach is how much of the message before is read with this one, in bytes.
