@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/socketmode"
 
 	"chaperone/bots"
+	"chaperone/bots/lane"
 	"chaperone/internal/chat"
 )
 
@@ -72,9 +72,7 @@ type Bot struct {
 	people   map[string]person
 	direct   map[string]string // member to the conversation with them
 	shown    map[string]place  // prompt to its message
-	lanes    map[string]*lane
-	waiting  int       // envelopes that are held
-	refused  time.Time // when Slack last refused a token: a person is needed
+	refused  time.Time         // when Slack last refused a token: a person is needed
 	life     *life
 }
 
@@ -86,9 +84,13 @@ type place struct{ channel, ts string }
 
 // life is one Run.
 type life struct {
-	ctx     context.Context
-	deliver bots.Deliver
-	work    sync.WaitGroup
+	ctx   context.Context
+	lanes *lane.Lanes
+	work  sync.WaitGroup
+
+	mu      sync.Mutex
+	looking bool // through all chats
+	again   bool // is to be looked through once more
 }
 
 // New makes a bot. It contacts nobody yet.
@@ -120,7 +122,7 @@ func New(o Options) (*Bot, error) {
 	o.APIURL = strings.TrimSuffix(o.APIURL, "/") + "/"
 	b := &Bot{
 		o: o, senders: map[chat.MemberID]*slack.Client{}, pace: newPace(max(o.Tiers, 1)),
-		channels: map[string]*channel{}, people: map[string]person{}, direct: map[string]string{}, shown: map[string]place{}, lanes: map[string]*lane{},
+		channels: map[string]*channel{}, people: map[string]person{}, direct: map[string]string{}, shown: map[string]place{},
 	}
 	b.api = b.client(o.BotToken, slack.OptionAppLevelToken(o.AppToken))
 	if o.Delete == ByAdministrator {
@@ -150,21 +152,23 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx, deliver: deliver}
+	l := &life{ctx: ctx}
+	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Name: b.name, Plain: plain, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {
 		b.mu.Unlock()
 		cancel()
 		return errors.New("the Slack account is connected already")
 	}
-	b.life, b.lanes, b.waiting = l, map[string]*lane{}, 0
+	b.life = l
 	b.mu.Unlock()
 	defer func() {
 		cancel()
 		b.mu.Lock()
-		b.life = nil // no lane begins any more
+		b.life = nil
 		b.mu.Unlock()
 		l.work.Wait()
+		l.lanes.Wait()
 	}()
 	if b.o.HTTP {
 		b.connected(l)
@@ -200,57 +204,6 @@ func (b *Bot) beyond(scopes []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool {
 		return slices.ContainsFunc(needs, func(n Need) bool { return n.Scope == s })
 	})
-}
-
-// listen keeps a socket and takes what comes through it.
-func (b *Bot) listen(l *life) error {
-	ctx, cancel := context.WithCancel(l.ctx)
-	defer cancel()
-	client := socketmode.New(b.api)
-	ended := make(chan error, 1)
-	go func() { ended <- client.RunContext(ctx) }()
-	for {
-		select {
-		case err := <-ended:
-			if l.ctx.Err() != nil {
-				return l.ctx.Err()
-			}
-			return b.heed(fmt.Errorf("slack: %w", plain(err)))
-		case e := <-client.Events:
-			b.heard(l, client, e)
-		}
-	}
-}
-
-// heard takes one event of the connection.
-func (b *Bot) heard(l *life, client *socketmode.Client, e socketmode.Event) {
-	switch e.Type {
-	case socketmode.EventTypeHello:
-		b.connected(l)
-	case socketmode.EventTypeEventsAPI, socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand:
-		b.take(l, string(e.Request.Type), e.Request.Payload, acknowledge(l, client, e.Request.EnvelopeID))
-	case socketmode.EventTypeErrorBadMessage:
-		// The library could not decode it; what we need of it may well be there.
-		if bad, ok := e.Data.(*socketmode.ErrorBadMessage); ok {
-			if env, err := decodeEnvelope(bad.Message); err == nil && env.ID != "" {
-				b.take(l, env.Type, env.Payload, acknowledge(l, client, env.ID))
-				return
-			}
-		}
-		b.o.Log.Warn("Slack sent something that cannot be read")
-	case socketmode.EventTypeConnectionError:
-		b.o.Log.Warn("Slack cannot be reached; trying again")
-	}
-}
-
-// acknowledge tells Slack that an envelope was stored. Where the connection has
-// ended meanwhile it comes again and is known.
-func acknowledge(l *life, client *socketmode.Client, envelope string) func() {
-	return func() {
-		if err := client.AckCtx(l.ctx, envelope, nil); err != nil {
-			return // the life has ended
-		}
-	}
 }
 
 // plain takes the address out of a network error: it may hold a ticket.

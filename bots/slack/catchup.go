@@ -14,6 +14,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"chaperone/bots"
+	"chaperone/bots/lane"
 	"chaperone/internal/chat"
 )
 
@@ -21,27 +22,42 @@ const (
 	overlap  = 10 * time.Minute // read again, for what was delivered out of order
 	lookBack = 48 * time.Hour   // after a start, for edits, deletions and replies to what is older
 	pageSize = 200
-	checks   = 200 // messages of a chat that are looked for one by one
+	checks   = 200         // messages of a chat that are looked for one by one
+	fresh    = time.Minute // what is so new may have come while others were read
 )
 
 // connected looks for what was missed, in every chat: in those where something
 // is said at once, in the others one after the other.
 func (b *Bot) connected(l *life) {
-	b.mu.Lock()
-	for _, n := range b.lanes {
-		n.behind = true
+	l.lanes.Behind(false)
+	b.lookThrough(l)
+}
+
+// lookThrough goes through all chats, once at a time.
+func (b *Bot) lookThrough(l *life) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.looking {
+		l.again = true
+		return
 	}
-	b.mu.Unlock()
+	l.looking = true
 	l.work.Go(func() {
-		wait := time.Second
-		for l.ctx.Err() == nil {
+		for wait := time.Second; l.ctx.Err() == nil; {
 			err := b.takeStock(l)
-			if err == nil {
+			l.mu.Lock()
+			if err == nil && !l.again {
+				l.looking = false
+				l.mu.Unlock()
 				return
 			}
-			b.o.Log.Warn("Slack: the chats could not be listed; trying again", "err", plain(err))
-			sleep(l.ctx, pauseOf(err, wait))
-			wait = min(2*wait, time.Minute)
+			l.again = false
+			l.mu.Unlock()
+			if err != nil {
+				b.o.Log.Warn("Slack: the chats could not be listed; trying again", "err", plain(err))
+				sleep(l.ctx, pauseOf(err, wait))
+				wait = min(2*wait, time.Minute)
+			}
 		}
 	})
 }
@@ -67,25 +83,16 @@ func (b *Bot) takeStock(l *life) error {
 			return err
 		}
 		ev := chat.Event{Key: "away/" + stamp(newest), Kind: chat.Removed, Chat: id, At: b.o.Now().UTC()}
-		if err := l.deliver(l.ctx, []chat.Event{ev}); err != nil {
-			return err
-		}
+		l.lanes.Head(id.Local, ev)
 	}
 	for i, c := range in {
-		b.mu.Lock()
-		if b.life != l {
-			b.mu.Unlock()
+		if l.ctx.Err() != nil || l.isAgain() {
 			return nil
 		}
-		n := b.lane(c.id)
-		if !n.swept {
-			n.hello = &chat.Event{Key: "here", Kind: chat.Added, Chat: b.id(c.id), At: b.o.Now().UTC(), Name: c.name, ChatKind: c.kind()}
+		if l.lanes.Fresh(c.id) {
+			l.lanes.Head(c.id, chat.Event{Key: "here", Kind: chat.Added, Chat: b.id(c.id), At: b.o.Now().UTC(), Name: c.name, ChatKind: c.kind()})
 		}
-		b.kick(l, n)
-		b.mu.Unlock()
-		for l.ctx.Err() == nil && b.isBusy(n) { // those where something is said go on meanwhile
-			sleep(l.ctx, 2*time.Millisecond)
-		}
+		l.lanes.Catch(c.id) // those where something is said go on meanwhile
 		if (i+1)%100 == 0 {
 			b.o.Log.Info("Slack: catching up", "chats", len(in), "done", i+1)
 		}
@@ -93,69 +100,51 @@ func (b *Bot) takeStock(l *life) error {
 	return nil
 }
 
-func (b *Bot) isBusy(n *lane) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return n.busy && (n.behind || n.catches)
+// isAgain reports whether everything is to be looked through anew.
+func (l *life) isAgain() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.again
 }
 
-// catchUp delivers what was missed in a chat.
-func (b *Bot) catchUp(l *life, n *lane) error {
-	id := b.id(n.local)
-	b.mu.Lock()
-	hello := n.hello
-	b.mu.Unlock()
-	if hello != nil {
-		if err := b.hand(l, n, []chat.Event{*hello}); err != nil {
-			return err
-		}
-		b.mu.Lock()
-		n.hello = nil
-		b.mu.Unlock()
-	}
-	if n.began.IsZero() && b.o.Memory != nil {
-		began, newest, err := b.o.Memory.Seen(l.ctx, id)
+// catchUp finds what was missed in a chat.
+func (b *Bot) catchUp(ctx context.Context, c *lane.Chat) ([]chat.Event, error) {
+	id := b.id(c.Local)
+	if c.Began.IsZero() && b.o.Memory != nil {
+		began, newest, err := b.o.Memory.Seen(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if n.began, n.mark = began, newest; newest.Before(began) {
-			n.mark = began
+		if c.Began, c.Mark = began, newest; newest.Before(began) {
+			c.Mark = began
 		}
 	}
-	if n.began.IsZero() {
-		b.sweep(n)
-		return nil // nothing was read here yet, and nothing older is to be
+	if c.Began.IsZero() {
+		return nil, nil // nothing was read here yet, and nothing older is to be
 	}
-	first := !b.isSwept(n) && b.o.Memory != nil
-	from := n.mark.Add(-overlap)
+	first := !c.Looked && b.o.Memory != nil
+	from := c.Mark.Add(-overlap)
 	back := from
 	if first {
-		back = n.mark.Add(-lookBack)
+		back = c.Mark.Add(-lookBack)
 	}
-	from, back = latest(from, n.began), latest(back, n.began)
-	found, err := b.since(l.ctx, n.local, back, from)
+	from, back = latest(from, c.Began), latest(back, c.Began)
+	found, err := b.since(ctx, c.Local, back, from)
 	if errors.Is(err, bots.ErrGone) {
-		return nil // the bot is not there any more
+		return nil, nil // the bot is not there any more
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	events := b.missed(id, found, from)
 	if first {
-		gone, err := b.vanished(l.ctx, id, back, found)
+		gone, err := b.vanished(ctx, id, back, found)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		events = append(events, gone...)
 	}
-	for part := range slices.Chunk(events, deliverMost) {
-		b.name(l.ctx, part)
-		if err := b.hand(l, n, part); err != nil {
-			return err
-		}
-	}
-	b.sweep(n)
-	return nil
+	return events, nil
 }
 
 func latest(a, b time.Time) time.Time {
@@ -165,24 +154,15 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-func (b *Bot) sweep(n *lane) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n.swept = true
-}
-
-func (b *Bot) isSwept(n *lane) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return n.swept
-}
-
-// missed is what messages mean that were found afterwards, the oldest first.
+// missed is what messages mean that were found afterwards.
 func (b *Bot) missed(id chat.ID, found []message, from time.Time) []chat.Event {
 	var events []chat.Event
 	for i := range found {
 		m := &found[i]
 		switch {
+		case m.TS == "":
+			now := b.o.Now().UTC()
+			events = append(events, chat.Event{Key: "unread/" + stamp(now), Kind: chat.Missed, Chat: id, At: now, Since: from, Gap: chat.Undecrypted})
 		case b.ours(m):
 		case m.Subtype == "tombstone":
 			events = append(events, deleted(chat.Event{Chat: id, At: b.o.Now().UTC()}, m.TS))
@@ -193,29 +173,64 @@ func (b *Bot) missed(id chat.ID, found []message, from time.Time) []chat.Event {
 			events = append(events, edited(id, m))
 		}
 	}
-	slices.SortStableFunc(events, func(x, y chat.Event) int { return x.At.Compare(y.At) })
 	return events
 }
 
 // since reads the messages of a channel from a time on, with the replies that
-// came since from, each once and the oldest first.
+// came since from, each once: all of them, up to the newest.
 func (b *Bot) since(ctx context.Context, local string, back, from time.Time) ([]message, error) {
-	all, err := b.pages(ctx, "conversations.history", url.Values{"channel": {local}, "oldest": {stamp(back)}})
+	top, err := b.pages(ctx, "conversations.history", url.Values{"channel": {local}, "oldest": {stamp(back)}})
 	if err != nil {
 		return nil, err
 	}
-	for _, head := range slices.Clone(all) {
-		if head.Replies == 0 || head.Latest != "" && at(head.Latest).Before(from) {
-			continue
+	heads := slices.DeleteFunc(slices.Clone(top), func(m message) bool { return m.Replies == 0 || m.Latest != "" && at(m.Latest).Before(from) })
+	replies, err := b.replies(ctx, local, heads, back)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(top, replies)
+	if first, last := newest(top), newest(all); last > first && time.Since(at(last)) < fresh {
+		// Something was said while this was read: what came before it may stand
+		// where was looked already.
+		after := at(first)
+		again, err := b.pages(ctx, "conversations.history", url.Values{"channel": {local}, "oldest": {stamp(latest(after, back))}})
+		if err != nil {
+			return nil, err
 		}
-		replies, err := b.pages(ctx, "conversations.replies", url.Values{"channel": {local}, "ts": {head.TS}, "oldest": {stamp(back)}})
+		more, err := b.replies(ctx, local, heads, latest(after, back))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range slices.Concat(again, more) {
+			if m.TS <= last {
+				all = append(all, m)
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y message) int { return strings.Compare(x.TS, y.TS) })
+	return slices.CompactFunc(all, func(x, y message) bool { return x.TS == y.TS && x.TS != "" }), nil
+}
+
+// newest is the last timestamp of messages.
+func newest(all []message) string {
+	last := ""
+	for _, m := range all {
+		last = max(last, m.TS)
+	}
+	return last
+}
+
+// replies reads what was answered in threads from a time on.
+func (b *Bot) replies(ctx context.Context, local string, heads []message, back time.Time) ([]message, error) {
+	var all []message
+	for _, head := range heads {
+		found, err := b.pages(ctx, "conversations.replies", url.Values{"channel": {local}, "ts": {head.TS}, "oldest": {stamp(back)}})
 		if err != nil && !errors.Is(err, bots.ErrGone) {
 			return nil, err
 		}
-		all = append(all, replies...)
+		all = append(all, found...)
 	}
-	slices.SortFunc(all, func(x, y message) int { return strings.Compare(x.TS, y.TS) })
-	return slices.CompactFunc(all, func(x, y message) bool { return x.TS == y.TS }), nil
+	return all, nil
 }
 
 // vanished is what was stored and stands there no longer.
@@ -251,7 +266,7 @@ func (b *Bot) find(ctx context.Context, local, ts string) (message, error) {
 	}
 	v := url.Values{"channel": {local}, "oldest": {ts}, "latest": {ts}, "inclusive": {"true"}, "limit": {"1"}, "include_all_metadata": {"true"}}
 	var out struct {
-		Messages []message `json:"messages"`
+		Messages messages `json:"messages"`
 	}
 	if err := b.call(ctx, "conversations.history", v, &out); err != nil {
 		return message{}, err
@@ -286,7 +301,7 @@ func (b *Bot) pages(ctx context.Context, method string, v url.Values) ([]message
 			return nil, err
 		}
 		var out struct {
-			Messages []message `json:"messages"`
+			Messages messages `json:"messages"`
 			Meta     struct {
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`
@@ -321,14 +336,19 @@ func (b *Bot) call(ctx context.Context, method string, v url.Values, out any) er
 		OK    bool   `json:"ok"`
 		Error string `json:"error"`
 	}
-	if err := json.Unmarshal(res, &status); err != nil {
-		return errors.New("slack: an answer cannot be read")
+	if json.Unmarshal(res, &status) != nil {
+		return errUnreadable
 	}
 	if !status.OK {
 		return outcome(slack.SlackErrorResponse{Err: status.Error})
 	}
-	return json.Unmarshal(res, out)
+	if json.Unmarshal(res, out) != nil { // what it says may be somebody's words
+		return errUnreadable
+	}
+	return nil
 }
+
+var errUnreadable = errors.New("slack: an answer cannot be read")
 
 // pace keeps what is read afterwards within what Slack allows a minute, with
 // something left for everything else.

@@ -14,29 +14,36 @@ func (b *Bot) take(l *life, kind string, payload json.RawMessage, ack func()) {
 	switch kind {
 	case "events_api":
 		var outer callback
-		if err := json.Unmarshal(payload, &outer); err != nil {
-			b.o.Log.Warn("Slack sent an event that cannot be read; it was passed over")
+		if json.Unmarshal(payload, &outer) != nil {
+			b.unreadable(l, "an event")
 			ack()
 			return
 		}
 		e, err := decodeEvent(outer.Event)
 		if err != nil {
-			b.o.Log.Warn("Slack sent an event that cannot be read; it was passed over", "event", outer.EventID)
+			b.unreadable(l, "an event")
 			ack()
 			return
 		}
+		e.ID = outer.EventID
 		b.happened(l, &e, ack)
 	case "interactive":
 		var i interaction
-		if err := json.Unmarshal(payload, &i); err != nil {
-			b.o.Log.Warn("Slack sent an interaction that cannot be read; it was passed over")
-			ack()
-			return
+		if json.Unmarshal(payload, &i) != nil {
+			b.o.Log.Warn("Slack sent an interaction that cannot be read; its person is told that it failed")
+			return // Slack says so to them when it is not acknowledged
 		}
 		b.interacted(l, &i, ack)
 	default:
 		ack()
 	}
+}
+
+// unreadable deals with something of which not even the chat can be read: if it
+// was a message it stands in its chat, and is found there.
+func (b *Bot) unreadable(l *life, what string) {
+	b.o.Log.Warn("Slack sent something that cannot be read; the chats are looked through for it", "what", what)
+	b.connected(l)
 }
 
 // happened lines up what an event means.
@@ -54,7 +61,7 @@ func (b *Bot) happened(l *life, e *event, ack func()) {
 		return
 	}
 	if events := b.events(local, name, e); len(events) > 0 {
-		b.line(l, local, events, ack)
+		l.lanes.Put(local, events, ack)
 		return
 	}
 	ack()
@@ -110,6 +117,11 @@ func (b *Bot) came(ev chat.Event, e *event) []chat.Event {
 
 // messageEvents is what an event about a message means.
 func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
+	switch {
+	case e.Subtype == "message_deleted" && e.DeletedTS == "", e.Subtype == "message_changed" && (e.New == nil || e.New.TS == ""),
+		e.Subtype != "message_deleted" && e.Subtype != "message_changed" && !silent[e.Subtype] && e.Self.TS == "":
+		return []chat.Event{{Key: "unread/" + e.ID, Kind: chat.Missed, Chat: ev.Chat, At: ev.At, Since: ev.At, Gap: chat.Undecrypted}}
+	}
 	switch e.Subtype {
 	case "message_deleted":
 		if e.Old != nil && b.ours(e.Old) {
@@ -118,7 +130,7 @@ func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
 		return []chat.Event{deleted(ev, e.DeletedTS)}
 	case "message_changed":
 		switch {
-		case e.New == nil || b.ours(e.New):
+		case b.ours(e.New):
 			return nil
 		case e.New.Subtype == "tombstone": // the head of a thread was deleted
 			return []chat.Event{deleted(ev, e.New.TS)}
@@ -127,7 +139,7 @@ func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
 		}
 		return []chat.Event{edited(b.id(ev.Chat.Local), e.New)}
 	}
-	if b.ours(&e.Self) || silent[e.Subtype] || e.Self.TS == "" {
+	if b.ours(&e.Self) || silent[e.Subtype] {
 		return nil
 	}
 	return b.standing(ev.Chat, &e.Self)
@@ -204,7 +216,7 @@ func (b *Bot) interacted(l *life, i *interaction, ack func()) {
 			Key: "view/" + i.View.ID, Kind: chat.Answered, Chat: b.id(r.Chat), At: b.o.Now().UTC(), Member: chat.MemberID(i.User.ID),
 			Prompt: r.Prompt, Answer: r.Answer, Text: i.View.State.Values[inputBlock][inputAction].Value,
 		}
-		b.line(l, r.Chat, []chat.Event{ev}, ack)
+		l.lanes.Put(r.Chat, []chat.Event{ev}, ack)
 	case "block_actions":
 		b.pressed(l, i, ack)
 	default:
@@ -259,7 +271,7 @@ func (b *Bot) pressed(l *life, i *interaction, ack func()) {
 		ack()
 		return
 	}
-	b.line(l, local, events, ack)
+	l.lanes.Put(local, events, ack)
 }
 
 // steps lists the steps that the message of an interaction offers.

@@ -180,7 +180,7 @@ func (b *Bot) search(ctx context.Context, local string, is func(payload) bool) (
 	v := url.Values{"channel": {local}, "limit": {strconv.Itoa(pageSize)}, "include_all_metadata": {"true"}}
 	for range searchMost {
 		var out struct {
-			Messages []message `json:"messages"`
+			Messages messages `json:"messages"`
 			Meta     struct {
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`

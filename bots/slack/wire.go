@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 )
 
@@ -29,6 +30,7 @@ type callback struct {
 
 // event is the inside of one.
 type event struct {
+	ID        string          `json:"-"`
 	Self      message         `json:"-"` // where it is a message
 	Type      string          `json:"type"`
 	Subtype   string          `json:"subtype"`
@@ -47,12 +49,37 @@ type event struct {
 	} `json:"item"`
 }
 
+// decodeEvent reads an event, and leaves out what has another form than it
+// should: only what is no event at all is an error.
 func decodeEvent(b []byte) (event, error) {
 	var e event
-	if err := json.Unmarshal(b, &e); err != nil {
-		return e, err
+	if json.Unmarshal(b, &e) != nil {
+		e = event{}
+		if err := partly(b, map[string]any{
+			"type": &e.Type, "subtype": &e.Subtype, "user": &e.User, "channel": &e.Channel, "channel_type": &e.Typ, "event_ts": &e.EventTS,
+			"deleted_ts": &e.DeletedTS, "message": &e.New, "previous_message": &e.Old, "reaction": &e.Reaction, "item": &e.Item,
+		}); err != nil {
+			return e, err
+		}
 	}
 	return e, json.Unmarshal(b, &e.Self)
+}
+
+// partly reads those fields of an object that can be read.
+func partly(b []byte, fields map[string]any) error {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return err
+	}
+	if parts == nil {
+		return errors.New("there is no object")
+	}
+	for name, into := range fields {
+		if raw, ok := parts[name]; ok {
+			_ = json.Unmarshal(raw, into) // see above
+		}
+	}
+	return nil
 }
 
 // channel gives the id of the channel that an event is about, and its new name
@@ -111,17 +138,27 @@ func (m *message) UnmarshalJSON(b []byte) error {
 	if json.Unmarshal(b, (*bare)(m)) == nil {
 		return nil
 	}
-	var parts map[string]json.RawMessage
+	*m = message{}
+	return partly(b, map[string]any{
+		"type": &m.Type, "subtype": &m.Subtype, "user": &m.User, "bot_id": &m.Bot, "text": &m.Text, "ts": &m.TS, "thread_ts": &m.Thread,
+		"reply_count": &m.Replies, "latest_reply": &m.Latest, "edited": &m.Edited, "files": &m.Files, "attachments": &m.Attached, "metadata": &m.Metadata,
+	})
+}
+
+// messages is a list of them. One that cannot be read stands there without a
+// timestamp, and does not cost the others.
+type messages []message
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *messages) UnmarshalJSON(b []byte) error {
+	var parts []json.RawMessage
 	if err := json.Unmarshal(b, &parts); err != nil {
 		return err
 	}
-	*m = message{}
-	for name, into := range map[string]any{
-		"type": &m.Type, "subtype": &m.Subtype, "user": &m.User, "bot_id": &m.Bot, "text": &m.Text, "ts": &m.TS, "thread_ts": &m.Thread,
-		"reply_count": &m.Replies, "latest_reply": &m.Latest, "edited": &m.Edited, "files": &m.Files, "attachments": &m.Attached, "metadata": &m.Metadata,
-	} {
-		if raw, ok := parts[name]; ok {
-			_ = json.Unmarshal(raw, into) // see above
+	*l = make(messages, len(parts))
+	for i, raw := range parts {
+		if json.Unmarshal(raw, &(*l)[i]) != nil {
+			(*l)[i] = message{}
 		}
 	}
 	return nil
