@@ -26,6 +26,7 @@ type Mapping struct {
 	Role      string   `yaml:"role" json:"role,omitempty" jsonschema_description:"The post."`
 	Unit      string   `yaml:"unit" json:"unit,omitempty" jsonschema_description:"The team or service."`
 	Device    string   `yaml:"device" json:"device,omitempty" jsonschema_description:"What they have for work: corporate, managed, private, or words that readers.device_words explains."`
+	Language  string   `yaml:"language" json:"language,omitempty" jsonschema_description:"The language that they want to be written to in: its name or code, such as Welsh or cy."`
 	Started   string   `yaml:"started" json:"started,omitempty" jsonschema_description:"The first day."`
 	Leaves    string   `yaml:"leaves" json:"leaves,omitempty" jsonschema_description:"The last day."`
 	Dismissed string   `yaml:"dismissed" json:"dismissed,omitempty" jsonschema_description:"Yes for those who go at once."`

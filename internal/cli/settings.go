@@ -162,7 +162,7 @@ func staff(f *config.File) (*app.Directory, error) {
 func mapping(m config.Mapping) csv.Mapping {
 	return csv.Mapping{
 		ID: m.ID, Name: m.Name, Phones: m.Phones, Emails: m.Emails, Role: m.Role, Unit: m.Unit, Started: m.Started,
-		Device: m.Device, Leaves: m.Leaves, Dismissed: m.Dismissed, Dates: m.Dates, Country: m.Country, Separator: m.Separator,
+		Device: m.Device, Language: m.Language, Leaves: m.Leaves, Dismissed: m.Dismissed, Dates: m.Dates, Country: m.Country, Separator: m.Separator,
 	}
 }
 

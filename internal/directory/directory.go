@@ -27,6 +27,7 @@ type Person struct {
 	Role      string
 	Unit      string
 	Device    string // what they have for work, as the directory words it
+	Language  string // that they want to be written to in, as the directory words it
 	Started   Date   // the first day; zero where the directory does not say
 	Leaves    Date   // the last day; zero for those who are not leaving
 	Dismissed bool   // leaves at the beginning of the day, without grace

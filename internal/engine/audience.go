@@ -62,7 +62,7 @@ type acquainted struct {
 	known map[directory.PersonID]acquaintance
 }
 
-type acquaintance struct{ device, post string }
+type acquaintance struct{ device, post, language string }
 
 // acquaint remembers what the directory says of those who are members.
 func (e *Engine) acquaint(out Outlook) {
@@ -76,12 +76,26 @@ func (e *Engine) acquaint(out Outlook) {
 	people := make(map[directory.PersonID]acquaintance, len(members))
 	for i := range out.People {
 		if p := &out.People[i]; members[p.ID] {
-			people[p.ID] = acquaintance{device: p.Device, post: p.Role}
+			people[p.ID] = acquaintance{device: p.Device, post: p.Role, language: p.Language}
 		}
 	}
 	e.people.mu.Lock()
 	defer e.people.mu.Unlock()
 	e.people.known = people
+}
+
+// tongues are the languages that the last trusted directory gives for those who
+// are members. A word that is none of ours is left out.
+func (e *Engine) tongues() map[directory.PersonID]string {
+	e.people.mu.RLock()
+	defer e.people.mu.RUnlock()
+	out := map[directory.PersonID]string{}
+	for p, a := range e.people.known {
+		if lang := e.o.Viewer.Words.Named(a.language); lang != "" {
+			out[p] = lang
+		}
+	}
+	return out
 }
 
 // of gives the organisation of a member, and whether it is known; nil is ours.

@@ -125,7 +125,8 @@ func (b *batch) command(ev chat.Event) bool {
 	if !ok {
 		return false
 	}
-	k, ok := recognise(b.e.o.Viewer.Words, b.e.language(b.e.ctx, b.room.id, ev.Member), said)
+	lang, _ := b.e.language(b.e.ctx, b.room.id, ev.Member)
+	k, ok := recognise(b.e.o.Viewer.Words, lang, said)
 	if !ok || (k.rest != "" && k.name != cmdCheck) {
 		return false
 	}
@@ -170,7 +171,7 @@ type asking struct {
 func (e *Engine) Converse(ctx context.Context, p bots.Private) ([]bots.Reply, error) {
 	who := hold.Member{Account: p.Account, ID: chat.MemberID(chat.Escape(string(p.Member)))}
 	ask := asking{who: who, name: p.Name}
-	lang := e.language(ctx, chat.ID{Account: p.Account}, who.ID)
+	lang, _ := e.language(ctx, chat.ID{Account: p.Account}, who.ID)
 	k, ok := recognise(e.o.Viewer.Words, lang, p.Text)
 	if !ok {
 		if out, mine, err := e.answerPrivately(ctx, ask, p.Text); mine || err != nil {
@@ -194,7 +195,7 @@ func (e *Engine) answerPrivately(ctx context.Context, ask asking, text string) (
 // obey carries a command out and answers it, in the language that it was given
 // in.
 func (e *Engine) obey(ctx context.Context, ask asking, k known) (bots.Reply, error) {
-	v := e.o.Viewer.In(e.language(ctx, chat.ID{Account: ask.who.Account, Local: ask.chat.Local}, ask.who.ID))
+	v := e.to(ctx, chat.ID{Account: ask.who.Account, Local: ask.chat.Local}, ask.who.ID)
 	if k.name != cmdLanguage && e.o.Viewer.Words[k.language] != nil {
 		v = v.In(k.language)
 	}

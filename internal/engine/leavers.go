@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +48,8 @@ type departing struct {
 	began  time.Time       // when it was made, by a clock that nobody can set
 	took   time.Duration
 	listed map[chat.ID]time.Time // when members were last listed, likewise
+
+	languages map[directory.PersonID]string // that were stored; nil: none by this process
 
 	news   atomic.Bool // something changed that a plan depends on
 	relist sync.Map    // chats whose members changed
@@ -240,8 +243,15 @@ func (e *Engine) learned(ctx context.Context, out Outlook) error {
 			t.Over = append(t.Over, r)
 		}
 	}
+	languages := e.tongues()
+	if e.leaving.languages == nil || !maps.Equal(languages, e.leaving.languages) {
+		t.Languages = languages
+	}
 	t.Alarms = slices.Concat(out.Plan.Alarms, out.alarms())
 	news, err := e.o.Store.SaveTurn(ctx, out.Now, t)
+	if err == nil {
+		e.leaving.languages = languages
+	}
 	type group struct {
 		kind directory.AlarmKind
 		chat chat.ID

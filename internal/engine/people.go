@@ -112,6 +112,8 @@ type Turn struct {
 	Alarms  []directory.Alarm
 	Over    []directory.Reinstatement // of leaving dates that are long gone
 	Trusted bool                      // else Known and Alarms stay as they were
+
+	Languages map[directory.PersonID]string // of those who are members; nil: as they were
 }
 
 // Departure is what is decided about one step of a leaver, to be stored with

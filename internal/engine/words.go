@@ -53,18 +53,27 @@ type Notice struct {
 }
 
 // language is the language to write to a member in: their own choice, that of
-// the directory, that of the chat, English.
-func (e *Engine) language(ctx context.Context, id chat.ID, m chat.MemberID) string {
+// the directory, that of the chat, English. offer is what else they may want,
+// where that is not known and the chat has several.
+func (e *Engine) language(ctx context.Context, id chat.ID, m chat.MemberID) (lang string, offer []string) {
 	if m != "" {
 		own, err := e.o.Store.Language(ctx, hold.Member{Account: id.Account, ID: m})
 		if err == nil && e.o.Viewer.Words[own] != nil {
-			return own
+			return own, nil
 		}
 	}
-	if all := e.languages(id); len(all) > 0 {
-		return all[0]
+	all := e.languages(id)
+	switch {
+	case len(all) == 0:
+		return prompt.English, nil
+	case len(all) == 1 || m == "":
+		return all[0], nil
 	}
-	return prompt.English
+	lang = all[0]
+	if slices.Contains(all, prompt.English) { // which most can read who read one of the others
+		lang = prompt.English
+	}
+	return lang, slices.DeleteFunc(all, func(l string) bool { return l == lang })
 }
 
 // languages are those that a post to a chat is written in, the first to be read
@@ -85,7 +94,10 @@ func (e *Engine) languages(id chat.ID) []string {
 
 // to is the viewer that writes to a member.
 func (e *Engine) to(ctx context.Context, id chat.ID, m chat.MemberID) prompt.Viewer {
-	return e.o.Viewer.In(e.language(ctx, id, m))
+	lang, offer := e.language(ctx, id, m)
+	v := e.o.Viewer.In(lang)
+	v.Offer = offer
+	return v
 }
 
 // post says a text in every language of a chat, one after the other.

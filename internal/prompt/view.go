@@ -179,6 +179,7 @@ type Viewer struct {
 	Ask   string         // the named person who answers, and how to reach them
 	Form  string         // where the photo consent form is; may be empty
 	Zone  *time.Location // in which times of day are told
+	Offer []string       // languages that the member may prefer; empty: theirs is known
 }
 
 // Show is the prompt as the member is shown it now.
@@ -187,6 +188,11 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 	out := &bots.Prompt{
 		ID: p.ID, Title: v.Texts.say(p.greeting(), val), Body: v.Texts.say("kinds."+p.body(), val),
 		State: string(p.State), Ask: v.Ask, Note: v.note(p, val), Messages: []chat.MessageID{},
+	}
+	for _, lang := range v.Offer {
+		if t := v.Words[lang]; t != nil && p.Waiting() {
+			out.Body += "\n\n" + t.Say("offer", Values{})
+		}
 	}
 	for _, it := range p.Items {
 		if it.Message != "" { // a farewell is about none

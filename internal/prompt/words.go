@@ -63,6 +63,19 @@ const (
 // Languages lists them, in the order of a post in several.
 func Languages() []string { return []string{Welsh, Gaelic, English} }
 
+// Named gives the language that a word names: its code, or a name that people
+// can write to choose it. Empty: none of ours.
+func (w Words) Named(word string) string {
+	word = strings.ToLower(strings.TrimSpace(word))
+	for lang, t := range w {
+		code, _, _ := strings.Cut(word, "-") // cy-GB
+		if code == lang || slices.Contains(t.Commands["language"], word) {
+			return lang
+		}
+	}
+	return ""
+}
+
 // In gives the viewer that writes in a language, or in its own where there is
 // no such language.
 func (v Viewer) In(lang string) Viewer {

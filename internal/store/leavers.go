@@ -252,6 +252,9 @@ func (s *Store) SaveTurn(ctx context.Context, now time.Time, in engine.Turn) (ne
 				return err
 			}
 		}
+		if err := t.personLanguages(in.Languages); err != nil {
+			return err
+		}
 		if in.Trusted {
 			news, err = t.alarm(now, standing, in.Alarms)
 		}

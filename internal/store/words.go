@@ -12,6 +12,7 @@ import (
 
 	"chaperone/internal/audit"
 	"chaperone/internal/chat"
+	"chaperone/internal/directory"
 	"chaperone/internal/engine"
 	"chaperone/internal/hold"
 	"chaperone/internal/prompt"
@@ -58,7 +59,7 @@ func (s *Store) SetLanguage(ctx context.Context, now time.Time, m hold.Member, l
 }
 
 // personLanguages replaces what the directory says of the languages of people.
-func (t *tx) personLanguages(all map[string]string) error {
+func (t *tx) personLanguages(all map[directory.PersonID]string) error {
 	if all == nil {
 		return nil
 	}
@@ -66,7 +67,7 @@ func (t *tx) personLanguages(all map[string]string) error {
 		return err
 	}
 	for person, language := range all {
-		if err := t.exec("INSERT INTO person_languages (person, language) VALUES (?, ?)", person, language); err != nil {
+		if err := t.exec("INSERT INTO person_languages (person, language) VALUES (?, ?)", string(person), language); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ type Mapping struct {
 	Role      string
 	Unit      string
 	Device    string // what they have for work: corporate, managed, private, or the organisation's own words
+	Language  string // that they want to be written to in: its name or code
 	Started   string // the first day
 	Leaves    string // the last day
 	Dismissed string // yes or no
@@ -212,6 +213,7 @@ var usual = map[string][]string{
 	"email":     {"work email", "email", "e-mail", "email address", "mail", "userprincipalname"},
 	"role":      {"job title", "jobtitle", "role", "post", "position", "title"},
 	"unit":      {"department", "directorate", "service", "team", "unit", "cost centre"},
+	"language":  {"preferred language", "language preference", "language"},
 	"started":   {"start date", "hire date", "date started", "employeehiredate"},
 	"leaves":    {"leaving date", "leave date", "termination date", "end date", "last day", "date left", "employeeleavedatetime"},
 	"dismissed": {"dismissed", "immediate leaver"},
@@ -231,7 +233,7 @@ func Suggest(columns []string) Mapping {
 		return ""
 	}
 	m := Mapping{
-		ID: find("id"), Name: find("name"), Role: find("role"), Unit: find("unit"),
+		ID: find("id"), Name: find("name"), Role: find("role"), Unit: find("unit"), Language: find("language"),
 		Started: find("started"), Leaves: find("leaves"), Dismissed: find("dismissed"),
 	}
 	if c := find("phone"); c != "" {

@@ -62,6 +62,21 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A language is read as it is written, and a usual name of its column is found.
+func TestLanguage(t *testing.T) {
+	m := Suggest([]string{"Staff number", "Work email", "Leaving date", "Preferred language"})
+	if m.Language != "Preferred language" {
+		t.Fatalf("suggested for the language: %q", m.Language)
+	}
+	list, err := read("Staff number,Work email,Leaving date,Preferred language\nA100,sian@example.org,, Cymraeg \nA101,ben@example.org,,\n", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := list.People[0].Language, list.People[1].Language; a != "Cymraeg" || b != "" {
+		t.Errorf("languages %q and %q", a, b)
+	}
+}
+
 // The same people come out of every encoding that spreadsheets write.
 func TestEncodings(t *testing.T) {
 	text := header + "A100,Siân – “Shân” Hughes,07700 900123,s@example.org,Warden,Ceredigion a’r Môr,,2026-11-30,\n"

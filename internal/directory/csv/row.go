@@ -17,18 +17,18 @@ import (
 // reader turns rows into people.
 type reader struct {
 	*table
-	mapping                                                  Mapping
-	list                                                     *List
-	layout                                                   string
-	id, name, role, unit, device, started, leaves, dismissed int
-	phones, emails                                           []int
-	seed                                                     maphash.Seed
-	keys                                                     []key
-	words                                                    map[string]string // roles and units, which repeat
-	spare                                                    []string          // for numbers and addresses
-	faults                                                   Faults
-	warnings                                                 Faults
-	cells                                                    map[string]*tally
+	mapping                                                            Mapping
+	list                                                               *List
+	layout                                                             string
+	id, name, role, unit, device, language, started, leaves, dismissed int
+	phones, emails                                                     []int
+	seed                                                               maphash.Seed
+	keys                                                               []key
+	words                                                              map[string]string // roles and units, which repeat
+	spare                                                              []string          // for numbers and addresses
+	faults                                                             Faults
+	warnings                                                           Faults
+	cells                                                              map[string]*tally
 }
 
 // key is the key of one person, short enough to sort a million of them.
@@ -79,6 +79,7 @@ func (r *reader) columns() bool {
 	}
 	r.id, r.name = find("id", m.ID), find("name", m.Name)
 	r.role, r.unit, r.device = find("role", m.Role), find("unit", m.Unit), find("device", m.Device)
+	r.language = find("language", m.Language)
 	r.started, r.leaves, r.dismissed = find("started", m.Started), find("leaves", m.Leaves), find("dismissed", m.Dismissed)
 	for _, name := range m.Phones {
 		r.phones = append(r.phones, find("phones", name))
@@ -148,11 +149,12 @@ func (r *reader) all(ctx context.Context) error {
 func (r *reader) row(row []string) {
 	line, _ := r.rows.FieldPos(0)
 	p := directory.Person{
-		ID:     directory.Key(row[r.id]),
-		Name:   r.text(row, r.name),
-		Role:   r.word(row, r.role),
-		Unit:   r.word(row, r.unit),
-		Device: r.word(row, r.device),
+		ID:       directory.Key(row[r.id]),
+		Name:     r.text(row, r.name),
+		Role:     r.word(row, r.role),
+		Unit:     r.word(row, r.unit),
+		Device:   r.word(row, r.device),
+		Language: r.word(row, r.language),
 	}
 	if why := badKey(p.ID); why != "" {
 		r.faults.add(line, r.mapping.ID, "%s", why)
