@@ -70,6 +70,7 @@ func (l *Lab) Control() http.Handler {
 		}
 		answer(w, l.Members(j))
 	})
+	mux.HandleFunc("GET /groups", func(w http.ResponseWriter, _ *http.Request) { answer(w, append([]Group{}, l.Groups()...)) })
 	mux.HandleFunc("GET /devices/{number}", func(w http.ResponseWriter, r *http.Request) {
 		type state struct {
 			Device    uint16 `json:"device"`

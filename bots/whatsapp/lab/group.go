@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/binary"
@@ -117,6 +118,28 @@ func (l *Lab) Members(j types.JID) (out []string) {
 			out = append(out, m.account.number.User)
 		}
 	}
+	return out
+}
+
+// Group is what there is to know of a group.
+type Group struct {
+	Group   string   `json:"group"`
+	Subject string   `json:"subject"`
+	Members []string `json:"members"` // their numbers
+}
+
+// Groups lists the groups in the order in which they were made.
+func (l *Lab) Groups() (out []Group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for j, g := range l.groups {
+		one := Group{Group: j.String(), Subject: g.subject}
+		for _, m := range g.members {
+			one.Members = append(one.Members, m.account.number.User)
+		}
+		out = append(out, one)
+	}
+	slices.SortFunc(out, func(a, b Group) int { return strings.Compare(a.Group, b.Group) })
 	return out
 }
 

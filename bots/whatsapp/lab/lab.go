@@ -41,6 +41,7 @@ type Lab struct {
 	refuse   map[*account]int
 	cold     map[*account]int
 	wrotes   map[pairing]time.Time
+	clock    time.Duration // between our time and what messages are stamped with
 	traffic  []Stanza
 	notes    []string
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -16,6 +18,7 @@ type letter struct {
 	from   *device
 	node   *binary.Node
 	to     types.JID
+	at     string
 	all    []binary.Node             // the group's part, or what is for the one device addressed
 	each   map[*device][]binary.Node // the parts for single devices
 	beside []binary.Node
@@ -34,7 +37,7 @@ func children(n *binary.Node, tags ...string) (out []binary.Node) {
 // message passes one on. The caller holds the lock.
 func (l *Lab) message(c *conn, n *binary.Node) {
 	m := &letter{
-		from: c.device, node: n, to: jid(n, "to"), all: children(n, "enc"), each: map[*device][]binary.Node{},
+		from: c.device, node: n, to: jid(n, "to"), at: strconv.FormatInt(time.Now().Add(l.clock).Unix(), 10), all: children(n, "enc"), each: map[*device][]binary.Node{},
 		beside: children(n, "device-identity", "meta"),
 	}
 	parts := n.GetChildByTag("participants")
@@ -43,7 +46,7 @@ func (l *Lab) message(c *conn, n *binary.Node) {
 			m.each[d] = children(&p, "enc")
 		}
 	}
-	ack := binary.Attrs{"class": "message", "id": n.Attrs["id"], "from": m.to, "t": now()}
+	ack := binary.Attrs{"class": "message", "id": n.Attrs["id"], "from": m.to, "t": m.at}
 	hash, code := "", 0
 	if m.to.Server == types.GroupServer {
 		hash, code = l.toGroup(m)
@@ -61,7 +64,7 @@ func (l *Lab) message(c *conn, n *binary.Node) {
 
 // attrs is what a message carries on, whoever it goes to.
 func (m *letter) attrs() binary.Attrs {
-	a := binary.Attrs{"id": m.node.Attrs["id"], "t": now(), "type": m.node.Attrs["type"], "notify": m.from.account.name}
+	a := binary.Attrs{"id": m.node.Attrs["id"], "t": m.at, "type": m.node.Attrs["type"], "notify": m.from.account.name}
 	for _, name := range []string{"edit", "category"} {
 		if v, ok := m.node.Attrs[name]; ok {
 			a[name] = v
