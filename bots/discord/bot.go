@@ -22,6 +22,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"chaperone/bots"
+	"chaperone/bots/lane"
 	"chaperone/internal/chat"
 )
 
@@ -62,8 +63,7 @@ type Bot struct {
 	channels   map[string]*channel // threads too
 	direct     map[string]string   // member to the conversation with them
 	shown      map[string]place    // prompt to its message
-	lanes      map[string]*lane
-	from       map[string]string // by chat: the newest message when the bot first looked
+	from       map[string]string   // by chat: the newest message when the bot first looked
 	life       *life
 	refused    []time.Time // answers of 401 and 403, of which ten thousand ban an address
 	identified time.Time
@@ -75,10 +75,10 @@ type place struct{ channel, message string }
 
 // life is one Run.
 type life struct {
-	ctx     context.Context
-	deliver bots.Deliver
-	work    sync.WaitGroup
-	lost    chan struct{} // the connection has ended
+	ctx   context.Context
+	lanes *lane.Lanes
+	work  sync.WaitGroup
+	lost  chan struct{} // the connection has ended
 }
 
 // intents are what the gateway is asked to tell.
@@ -101,7 +101,7 @@ func New(o Options) (*Bot, error) {
 	}
 	b := &Bot{
 		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{},
-		shown: map[string]place{}, lanes: map[string]*lane{}, from: map[string]string{},
+		shown: map[string]place{}, from: map[string]string{},
 	}
 	s, err := discordgo.New("Bot " + o.Token)
 	if err != nil {
@@ -128,6 +128,7 @@ func (b *Bot) id(local string) chat.ID { return chat.ID{Account: Account, Local:
 const (
 	identifyPause = time.Minute // between two identifies at least
 	retryMost     = time.Minute
+	steady        = 5 * time.Second // a connection that lasted so long is made again at once
 )
 
 // Run implements bots.Bot. It returns when ctx ends, or when Discord refuses
@@ -137,21 +138,23 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx, deliver: deliver}
+	l := &life{ctx: ctx}
+	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Plain: plain, Shut: true, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {
 		b.mu.Unlock()
 		cancel()
 		return errors.New("the Discord account is connected already")
 	}
-	b.life, b.lanes = l, map[string]*lane{}
+	b.life = l
 	b.mu.Unlock()
 	defer func() {
 		cancel()
 		b.mu.Lock()
-		b.life = nil // no lane begins any more
+		b.life = nil
 		b.mu.Unlock()
 		_ = b.s.Close() // whatever it says, the connection is over
+		l.lanes.Wait()
 		l.work.Wait()
 	}()
 	for wait := time.Second; ; {
@@ -166,10 +169,11 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 				return ctx.Err()
 			case <-lost:
 			}
-			if b.o.Now().Sub(began) > retryMost {
-				wait = time.Second
-			}
 			b.o.Log.Info("Discord: the connection ended; connecting again")
+			if b.o.Now().Sub(began) > steady {
+				wait = time.Second
+				continue
+			}
 		} else {
 			b.o.Log.Warn("Discord cannot be reached; trying again", "err", plain(err))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"chaperone/bots"
+	"chaperone/bots/lane"
 	"chaperone/internal/chat"
 )
 
@@ -18,6 +19,7 @@ const (
 	overlap  = 10 * time.Minute // read again, for what was delivered out of order
 	lookBack = 48 * time.Hour   // after a start, for edits and deletions of what is older
 	checks   = 200              // messages of a chat that are looked for one by one
+	fresh    = time.Minute      // what is so new may have come while others were read
 )
 
 // takeStock learns which chats of a server the bot is in, and lets each be
@@ -67,14 +69,12 @@ func (b *Bot) stock(l *life, id string) error {
 				b.from[local] = c.Last
 			}
 		}
-		n := b.lane(local)
-		if !slices.Contains(known, b.id(local)) && !n.ready {
+		if !slices.Contains(known, b.id(local)) && l.lanes.Shut(local) {
 			ev := b.added(c)
 			ev.Key = "here"
-			n.head = append(n.head, ev)
+			l.lanes.Head(local, ev)
 		}
-		n.ready = true
-		b.kick(n)
+		l.lanes.Open(local)
 	}
 	for _, k := range known { // what is not there any more
 		if c := b.channels[k.Local]; c != nil && c.Guild == id && !g.sees(b.me, c) {
@@ -102,85 +102,109 @@ func (b *Bot) threads(ctx context.Context, id string) error {
 	return nil
 }
 
-// catchUp delivers what was missed in a chat and its threads.
-func (b *Bot) catchUp(l *life, n *lane) error {
-	id := b.id(n.local)
+// catchUp finds what was missed in a chat and its threads.
+func (b *Bot) catchUp(ctx context.Context, c *lane.Chat) ([]chat.Event, error) {
+	id := b.id(c.Local)
 	b.mu.Lock()
-	floor := b.from[n.local]
+	floor := b.from[c.Local]
 	b.mu.Unlock()
-	since := n.mark
-	if since.IsZero() && b.o.Memory != nil {
-		began, newest, err := b.o.Memory.Seen(l.ctx, id)
+	if c.Mark.IsZero() && b.o.Memory != nil {
+		began, newest, err := b.o.Memory.Seen(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if since = newest; since.IsZero() {
-			since = began
+		if c.Mark = newest; newest.IsZero() {
+			c.Mark = began
 		}
 	}
-	if since.IsZero() && floor == "" {
-		return nil // nothing was read here yet, and nothing older is to be
+	if c.Mark.IsZero() && floor == "" {
+		return nil, nil // nothing was read here yet, and nothing older is to be
 	}
+	first := !c.Looked && b.o.Memory != nil && !c.Mark.IsZero()
 	from := floor // nothing was stored yet: what came since the bot first looked
 	back := from
-	if !since.IsZero() {
-		from = after(since.Add(-overlap))
+	if !c.Mark.IsZero() {
+		from = after(c.Mark.Add(-overlap))
 		back = from
-		if !n.swept && b.o.Memory != nil {
-			back = after(since.Add(-lookBack))
-		}
 	}
-	found, err := b.since(l.ctx, n.local, back, since)
+	if first {
+		back = after(c.Mark.Add(-lookBack))
+	}
+	found, err := b.since(ctx, c.Local, back, c.Mark)
 	if errors.Is(err, bots.ErrGone) || errors.Is(err, bots.ErrForbidden) {
-		return nil // the bot is not there any more, or may not read what was
+		return nil, nil // the bot is not there any more, or may not read what was
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var events []chat.Event
 	for _, x := range found {
-		for _, ev := range b.standing(n.local, &x) {
-			if newer(x.ID, from) || ev.Kind == chat.Edited && ev.At.After(since.Add(-overlap)) {
+		for _, ev := range b.standing(c.Local, &x) {
+			if newer(x.ID, from) || ev.Kind == chat.Edited && ev.At.After(c.Mark.Add(-overlap)) {
 				events = append(events, ev)
 			}
 		}
 	}
-	if !n.swept && b.o.Memory != nil && !since.IsZero() {
-		gone, err := b.vanished(l.ctx, id, since.Add(-lookBack), found)
+	if first {
+		gone, err := b.vanished(ctx, id, c.Mark.Add(-lookBack), found)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		events = append(events, gone...)
 	}
-	coming := b.coming(n)
-	events = slices.DeleteFunc(events, func(ev chat.Event) bool { return coming[ev.Key] || coming["posted/"+of(ev.Message)] })
-	slices.SortStableFunc(events, func(x, y chat.Event) int { return x.At.Compare(y.At) })
-	for part := range slices.Chunk(events, deliverMost) {
-		if err := b.hand(l, n, part); err != nil {
-			return err
+	return events, nil
+}
+
+// since reads what stands in a channel and its threads after an id: all of it,
+// up to the newest.
+func (b *Bot) since(ctx context.Context, local, from string, since time.Time) ([]message, error) {
+	places, err := b.places(ctx, local, from, since)
+	if err != nil {
+		return nil, err
+	}
+	var all []message
+	until := map[string]string{} // by place: what was read
+	last := ""
+	for _, p := range places {
+		found, err := b.pages(ctx, p, from)
+		if errors.Is(err, bots.ErrGone) && p != local {
+			continue // the thread went meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		until[p] = from
+		for _, x := range found {
+			all = append(all, x)
+			if newer(x.ID, until[p]) {
+				until[p] = x.ID
+			}
+		}
+		if newer(until[p], last) {
+			last = until[p]
 		}
 	}
-	n.swept = true
-	return nil
-}
-
-// coming are the keys of what the gateway told meanwhile: that follows by
-// itself, each as it was when it happened.
-func (b *Bot) coming(n *lane) map[string]bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	keys := map[string]bool{}
-	for _, ev := range n.events {
-		keys[ev.Key] = true
+	if len(until) < 2 || time.Since(at(last)) > fresh {
+		return all, nil
 	}
-	return keys
+	// Something was said while this was read: what came before it may stand
+	// where was looked already.
+	for p, read := range until {
+		found, err := b.pages(ctx, p, read)
+		if err != nil && !errors.Is(err, bots.ErrGone) {
+			return nil, err
+		}
+		for _, x := range found {
+			if !newer(x.ID, last) {
+				all = append(all, x)
+			}
+		}
+	}
+	return all, nil
 }
 
-// of is the id of a message without its thread.
-func of(m chat.MessageID) string { return placeOf("", m).message }
-
-// since reads what stands in a channel and its threads after an id.
-func (b *Bot) since(ctx context.Context, local, from string, since time.Time) ([]message, error) {
+// places lists where messages of a chat stand that came after an id.
+func (b *Bot) places(ctx context.Context, local, from string, since time.Time) ([]string, error) {
 	b.mu.Lock()
 	var places []string
 	c := b.channels[local]
@@ -204,18 +228,7 @@ func (b *Bot) since(ctx context.Context, local, from string, since time.Time) ([
 		places = append(places, old...)
 	}
 	slices.Sort(places)
-	var all []message
-	for _, p := range slices.Compact(places) {
-		found, err := b.pages(ctx, p, from)
-		if errors.Is(err, bots.ErrGone) && p != local {
-			continue // the thread went meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-	}
-	return all, nil
+	return slices.Compact(places), nil
 }
 
 // archived lists the threads of a channel that were archived since a time.
@@ -255,7 +268,7 @@ func (b *Bot) pages(ctx context.Context, channel, from string) ([]message, error
 	var all []message
 	for {
 		q := url.Values{"limit": {"100"}, "after": {from}}
-		var page []message
+		var page messages
 		err := b.get(ctx, discordgo.EndpointChannelMessages(channel)+"?"+q.Encode(), &page)
 		if busy, ok := errors.AsType[bots.Busy](err); ok {
 			sleep(ctx, busy.After)
@@ -269,10 +282,14 @@ func (b *Bot) pages(ctx context.Context, channel, from string) ([]message, error
 		}
 		slices.Reverse(page) // Discord gives the newest first
 		all = append(all, page...)
-		if len(page) < 100 {
+		last := ""
+		if len(page) == 100 {
+			last = page[len(page)-1].ID
+		}
+		if !newer(last, from) {
 			return all, nil
 		}
-		from = page[len(page)-1].ID
+		from = last
 	}
 }
 

@@ -44,8 +44,8 @@ func (b *Bot) readied() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.identified, b.up = b.o.Now(), true
-	for _, n := range b.lanes {
-		n.behind, n.swept = true, false
+	if b.life != nil {
+		b.life.lanes.Behind(true)
 	}
 }
 
@@ -55,7 +55,7 @@ func (b *Bot) resumed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.up = true
-	if l := b.life; l != nil && len(b.lanes) == 0 {
+	if l := b.life; l != nil && l.lanes.Empty() {
 		for id := range b.guilds {
 			l.work.Go(func() { b.takeStock(l, id) })
 		}
@@ -89,8 +89,15 @@ func (b *Bot) messageEvent(e *discordgo.Event) error {
 			Name string `json:"name"`
 		} `json:"emoji"`
 	}
-	if err := json.Unmarshal(e.RawData, &m); err != nil {
-		return err
+	if json.Unmarshal(e.RawData, &m) != nil {
+		m.message = readMessage(e.RawData)
+	}
+	if m.ID == "" && len(m.IDs) == 0 && m.Message == "" { // it stands in its chat, if it was a message, and is found there
+		if l := b.now(); l != nil {
+			l.lanes.Behind(true)
+			l.lanes.Stir()
+		}
+		return errUnreadable
 	}
 	if m.Guild == "" { // what is said to the bot itself is no chat
 		return nil
@@ -106,7 +113,7 @@ func (b *Bot) messageEvent(e *discordgo.Event) error {
 			if e.Type == "MESSAGE_UPDATE" && ev.Kind == chat.Posted {
 				continue
 			}
-			b.line(local, ev, nil)
+			b.line(local, ev)
 		}
 	case "MESSAGE_REACTION_ADD":
 		if m.User == b.self() {
@@ -114,13 +121,13 @@ func (b *Bot) messageEvent(e *discordgo.Event) error {
 		}
 		ev.Kind, ev.Member, ev.Message, ev.Text = chat.Reacted, chat.MemberID(m.User), messageID(local, m.Channel, m.Message), m.Emoji.Name
 		ev.Key = "reaction/" + m.Message + "/" + m.User + "/" + m.Emoji.Name
-		b.line(local, ev, nil)
+		b.line(local, ev)
 	default:
 		if e.Type == "MESSAGE_DELETE" {
 			m.IDs = []string{m.ID}
 		}
 		for _, id := range m.IDs {
-			b.line(local, deleted(ev, local, m.Channel, id), nil)
+			b.line(local, deleted(ev, local, m.Channel, id))
 		}
 	}
 	return nil
@@ -135,6 +142,10 @@ func deleted(ev chat.Event, local, channel, id string) chat.Event {
 // standing is what a message means that stands in a chat. One whose content is
 // kept from the bot is declared as missed, and never counts as read.
 func (b *Bot) standing(local string, m *message) []chat.Event {
+	if m.broken {
+		when := at(m.ID)
+		return []chat.Event{{Key: "unread/" + m.ID, Kind: chat.Missed, Chat: b.id(local), At: when, Since: when, Message: messageID(local, m.Channel, m.ID), Gap: chat.Undecrypted}}
+	}
 	if !m.ordinary() || m.Author.ID == b.self() {
 		return nil
 	}
@@ -242,14 +253,18 @@ func (b *Bot) left(local string) chat.Event {
 	return chat.Event{Key: "removed/" + now.Format(time.RFC3339Nano), Kind: chat.Removed, Chat: b.id(local), At: now}
 }
 
+// line puts an event at the end of its chat's lane.
+func (b *Bot) line(local string, ev chat.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.say(local, ev)
+}
+
 // say is line for who holds the lock.
 func (b *Bot) say(local string, ev chat.Event) {
-	if b.life == nil {
-		return
+	if b.life != nil {
+		b.life.lanes.Put(local, []chat.Event{ev}, nil)
 	}
-	n := b.lane(local)
-	n.events, n.after = append(n.events, ev), append(n.after, nil)
-	b.kick(n)
 }
 
 func (b *Bot) memberEvent(e *discordgo.Event) error {
@@ -318,8 +333,10 @@ func (b *Bot) channelEvent(e *discordgo.Event) error {
 	was, is := old != nil && g.sees(b.me, old), g.sees(b.me, c)
 	switch {
 	case is && (!was || old.Name != c.Name):
-		b.lane(c.ID).ready = true // nothing was said there before
 		b.say(c.ID, b.added(c))
+		if b.life != nil {
+			b.life.lanes.Open(c.ID) // nothing was said there before
+		}
 	case was && !is:
 		b.say(c.ID, b.left(c.ID))
 	}
@@ -367,7 +384,10 @@ func (b *Bot) interaction(raw json.RawMessage) error {
 	}
 	// Told only once it is stored; later than three seconds Discord says that
 	// it failed, and the press can be made again.
-	b.line(parts[1], ev, func() { l.work.Go(func() { b.respond(l.ctx, &i, reply{Type: silently}) }) })
+	l.lanes.Put(parts[1], []chat.Event{ev}, func() { l.work.Go(func() { b.respond(l.ctx, &i, reply{Type: silently}) }) })
+	if b.channel(parts[1]) == nil {
+		l.lanes.Open(parts[1]) // the channel is not there any more, and its prompts are
+	}
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -139,41 +141,82 @@ func TestABurstKeepsItsOrder(t *testing.T) {
 	}
 }
 
-// D2: nothing is lost and nothing comes twice, however the connection ends.
+// D2: nothing is lost, nothing comes twice and the order of each chat is kept,
+// however often and however the connection ends while people go on talking, in
+// threads too.
 func TestNoCutLosesAnything(t *testing.T) {
 	t.Parallel()
+	worlds, rounds := 2, 10 // 100 cuts
+	if os.Getenv("CHAPERONE_SOAK") != "" {
+		rounds = 100
+	}
 	for name, cut := range map[string]func(*world){
 		"dropped":         func(w *world) { w.Cut(false) },
 		"asked to":        func(w *world) { w.Reconnect() },
 		"session gone":    func(w *world) { w.Cut(true); w.Forget(); w.Cut(false) },
 		"invalid":         func(w *world) { w.Invalidate() },
-		"told repeatedly": func(w *world) { w.Repeat(20) },
+		"told repeatedly": func(w *world) { w.Repeat(20); w.Cut(false) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, lab.IntentMembers|lab.IntentContent)
-			r := new(running)
-			r.start(t, w.bot(t, discord.Options{Memory: r, Now: quick()}))
-			until(t, "it is there", func() bool { return len(r.of(chat.Added)) == 1 })
-			var want []string
-			for round := range 3 {
-				for i := range 20 {
-					text := fmt.Sprint("message ", round, " ", i)
-					say(t, w, w.sam, w.general, text)
-					want = append(want, text)
-				}
+		for seed := range worlds {
+			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
+				t.Parallel()
+				cuts(t, rounds, uint64(seed), cut)
+			})
+		}
+	}
+}
+
+func cuts(t *testing.T, rounds int, seed uint64, cut func(*world)) {
+	w := newWorld(t, lab.IntentMembers|lab.IntentContent)
+	other := w.Channel(w.guild, "sandbags", lab.Text)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	r := new(running)
+	r.start(t, w.bot(t, discord.Options{Memory: r, Now: quick()}))
+	until(t, "it is there", func() bool { return len(r.of(chat.Added)) == 2 })
+	thread, err := w.Thread(w.priya, w.general, "pumps", "how many?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the thread is known", func() bool { return len(r.of(chat.Posted)) == 1 })
+	want := map[string][]string{w.general.String(): {"how many?"}}
+	speak := func(i int) {
+		in := []lab.ID{w.general, other, thread}[rnd.IntN(3)]
+		home := in
+		if in == thread {
+			home = w.general
+		}
+		text := fmt.Sprint("message ", i)
+		say(t, w, w.sam, in, text)
+		want[home.String()] = append(want[home.String()], text)
+	}
+	said := 0
+	for range rounds {
+		for i := range 12 {
+			if speak(said); i == rnd.IntN(12) {
 				cut(w)
 			}
-			for i := range 5 {
-				text := fmt.Sprint("after ", i)
-				say(t, w, w.sam, w.general, text)
-				want = append(want, text)
+			said++
+		}
+		connected := w.Connected() > 0
+		for end := time.Now().Add(30 * time.Second); !connected && time.Now().Before(end); connected = w.Connected() > 0 {
+			if rnd.IntN(3) == 0 {
+				speak(said)
+				said++
 			}
-			until(t, "all arrived", func() bool { return len(r.of(chat.Posted)) >= len(want) })
-			if got := r.texts(); !slices.Equal(got, want) {
-				t.Errorf("%d of %d arrived, or in another order", len(got), len(want))
+			time.Sleep(time.Duration(rnd.IntN(40)) * time.Millisecond)
+		}
+	}
+	until(t, "all arrived", func() bool { return len(r.of(chat.Posted)) >= said+1 })
+	for local, texts := range want {
+		var got []string
+		for _, e := range r.of(chat.Posted) {
+			if e.Chat.Local == local {
+				got = append(got, e.Text)
 			}
-		})
+		}
+		if !slices.Equal(got, texts) {
+			t.Errorf("%d of %d arrived, or in another order: %q", len(got), len(texts), got)
+		}
 	}
 }
 

@@ -46,10 +46,46 @@ type message struct {
 	Files      []struct {
 		Name string `json:"filename"`
 	} `json:"attachments"`
+	broken    bool // it has another form than it should
 	Reference *struct {
 		Message string `json:"message_id"`
 		Channel string `json:"channel_id"`
 	} `json:"message_reference"`
+}
+
+// readMessage reads a message; one that has another form than it should keeps
+// only where it stands.
+func readMessage(raw json.RawMessage) message {
+	var m message
+	if json.Unmarshal(raw, &m) == nil {
+		return m
+	}
+	var bare struct {
+		ID      string `json:"id"`
+		Channel string `json:"channel_id"`
+		Guild   string `json:"guild_id"`
+	}
+	if json.Unmarshal(raw, &bare) != nil {
+		return message{broken: true}
+	}
+	return message{ID: bare.ID, Channel: bare.Channel, Guild: bare.Guild, broken: true}
+}
+
+// messages is a list of them, of which one that cannot be read does not cost
+// the others.
+type messages []message
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *messages) UnmarshalJSON(b []byte) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return err
+	}
+	*l = make(messages, len(parts))
+	for i, raw := range parts {
+		(*l)[i] = readMessage(raw)
+	}
+	return nil
 }
 
 // said is everything that a message says: its text and the names of its files.
@@ -134,6 +170,9 @@ type guild struct {
 	as   time.Time
 }
 
+// errUnreadable holds nothing of what could not be read.
+var errUnreadable = errors.New("discord: an answer cannot be read")
+
 // errToken means that the token is refused.
 var errToken = errors.New("the token is refused")
 
@@ -205,7 +244,7 @@ func (b *Bot) call(ctx context.Context, method, address string, in, out any, mor
 		return nil
 	}
 	if json.Unmarshal(body, out) != nil { // what it says may be somebody's words
-		return errors.New("discord: an answer cannot be read")
+		return errUnreadable
 	}
 	return nil
 }

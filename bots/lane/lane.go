@@ -154,15 +154,20 @@ func (s *Lanes) Head(local string, ev chat.Event) {
 	s.kick(n)
 }
 
-// Open lets a lane move that was shut, and reports whether it was.
-func (s *Lanes) Open(local string) bool {
+// Shut reports whether a lane was not opened yet.
+func (s *Lanes) Shut(local string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.lane(local).open
+}
+
+// Open lets a lane move.
+func (s *Lanes) Open(local string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.lane(local)
-	was := !n.open
 	n.open = true
 	s.kick(n)
-	return was
 }
 
 // Behind says that something may have been missed in every chat; anew, that it

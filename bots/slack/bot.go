@@ -167,8 +167,8 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		b.mu.Lock()
 		b.life = nil
 		b.mu.Unlock()
-		l.work.Wait()
 		l.lanes.Wait()
+		l.work.Wait()
 	}()
 	if b.o.HTTP {
 		b.connected(l)

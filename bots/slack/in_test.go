@@ -121,7 +121,7 @@ func live(t *testing.T, b *Bot, s *store) (stop func()) {
 // TestCuts: whatever happens to the connection, each message arrives once, and
 // those of a channel in their order.
 func TestCuts(t *testing.T) {
-	rounds := 100
+	rounds := 200
 	if os.Getenv("CHAPERONE_SOAK") != "" {
 		rounds = 1000
 	}
@@ -147,7 +147,7 @@ func cuts(t *testing.T, rounds, reorder int) {
 	}
 	l.SetWeather(lab.Weather{Duplicate: 10, Reorder: reorder})
 	said := map[string][]string{}
-	const each = 10
+	const each = 4
 	hows := []string{lab.CutClose, lab.CutDrop, lab.CutMid, lab.CutRefresh}
 	for i := range rounds {
 		for j := range each {
@@ -157,7 +157,7 @@ func cuts(t *testing.T, rounds, reorder int) {
 				t.Fatal(err)
 			}
 			said[c] = append(said[c], ts)
-			if j == 5 {
+			if j == 2 {
 				l.Cut(hows[i%len(hows)])
 			}
 		}
