@@ -142,7 +142,11 @@ func (sc *scorer) score(c candidate, others []scored) scored {
 		out.confidence *= 0.4
 		out.against = w
 	}
-	if w, _, ok := sc.nearest(r.never, lo, hi, lo, lo); ok {
+	w, _, ok := sc.nearest(r.never, lo, hi, lo, lo)
+	if !ok && r.Class == rules.Significant && hi < len(text) && text[hi] == '?' { // who asks has not decided
+		w, ok = "?", true
+	}
+	if ok {
 		out.confidence = min(out.confidence, 0.1)
 		out.never = w
 	}
