@@ -159,7 +159,11 @@ const postcodeAreas = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR 
 // Northern Ireland.
 func vehicle(v string) bool {
 	c := compact(v)
-	if len(c) < 2 || strings.ToUpper(v) != v && strings.ToLower(v) != v { // "A499 jct" is a road
+	if len(c) < 2 || strings.ToUpper(v) != v && strings.ToLower(v) != v || strings.Contains(v, ",") { // "A499 jct" is a road
+		return false
+	}
+	switch strings.ToUpper(c[:min(3, len(c))]) { // "FYI 13 beds are free"
+	case "FYI", "INC", "INV", "MRI", "VIP", "PIN", "SIM", "API", "GIS", "FOI", "KPI", "ZIP":
 		return false
 	}
 	switch {
