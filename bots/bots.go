@@ -94,6 +94,14 @@ type Conversant interface {
 	Converse(answer Answerer)
 }
 
+// Greeted is implemented by bots whose platform takes it amiss when they write
+// first. Members are asked to begin.
+type Greeted interface {
+	// Hello is a link by which a member begins to talk to the bot alone; empty
+	// while there is none.
+	Hello() string
+}
+
 // Answerer answers what a member says to the bot alone. The replies go back
 // the way it came.
 type Answerer func(ctx context.Context, p Private) ([]Reply, error)
@@ -189,6 +197,10 @@ type Ability struct {
 	Level  Level
 	Within time.Duration // how old the message may be; 0 is no limit
 	Why    string        // in an administrator's words, when it is not Yes
+
+	// AfterHello says that Do refuses members who never wrote to the bot, with
+	// ErrForbidden and without trying.
+	AfterHello bool
 }
 
 // Abilities holds the ability for each kind; a missing kind is No.

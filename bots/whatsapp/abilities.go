@@ -42,7 +42,7 @@ func (b *Bot) able(g *types.GroupInfo) bots.Abilities {
 		bots.Post:    {Level: bots.Yes},
 		bots.Delete:  {Level: bots.Yes, Within: deleteWithin},
 		bots.Remove:  {Level: bots.Yes},
-		bots.Tell:    {Why: "WhatsApp restricts a number that writes first to people who never wrote to it. Whoever joins is told with a line in the chat."},
+		bots.Tell:    {Level: bots.Yes, AfterHello: true},
 	}
 	if !admin {
 		why := "The bot is no administrator of this group. Make it one, in the group's settings on a phone."

@@ -378,6 +378,15 @@ func (b *book) linked(ctx context.Context, number, by string, at time.Time) erro
 	return err
 }
 
+// number is the one that was linked last; empty where none ever was.
+func (b *book) number(ctx context.Context) (number string, err error) {
+	err = b.db.QueryRowContext(ctx, `SELECT number FROM chaperone_linked ORDER BY at DESC, rowid DESC LIMIT 1`).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return number, err
+}
+
 // contact is what there was between the bot and a member in private.
 type contact struct{ wrote, cold, refused time.Time }
 

@@ -34,7 +34,8 @@ var ErrNotLinked = errors.New("no phone has linked the bot: run chaperone link w
 var errOutdated = errors.New("WhatsApp refuses this version of the client: set bots.whatsapp.client_version to a newer one, or update Chaperone")
 
 // Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster,
-// bots.Backlog and bots.Conversant.
+// bots.Backlog, bots.Conversant and
+// bots.Greeted.
 type Bot struct {
 	o    Options
 	web  *http.Client // nil is the library's own
@@ -43,6 +44,7 @@ type Bot struct {
 	ring *ring
 	now  atomic.Pointer[whatsmeow.Client] // another after the bot was unlinked
 
+	last     atomic.Pointer[string]  // the number that was linked last
 	session  atomic.Pointer[session] // nil while Run does not run
 	failed   atomic.Int32            // times in a row that Run ended by itself
 	cipher   sync.Mutex              // held while a message is encrypted or decrypted
@@ -96,6 +98,11 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	if b.book, err = openBook(ctx, o.DB); err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
+	last, err := b.book.number(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
+	}
+	b.last.Store(&last)
 	d, err := b.box.GetFirstDevice(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
@@ -136,6 +143,16 @@ func (b *Bot) Number() string {
 		return ""
 	}
 	return b.device().ID.User
+}
+
+// Hello implements bots.Greeted. It stays the same while the bot is not linked,
+// so that notices do.
+func (b *Bot) Hello() string {
+	number := *b.last.Load()
+	if number == "" {
+		return ""
+	}
+	return "https://wa.me/" + number + "?text=hello"
 }
 
 // Account implements bots.Bot.

@@ -137,6 +137,7 @@ func (w *world) private(number string) (out []lab.Seen) {
 }
 
 func (w *world) harness(t *testing.T) botstest.Harness {
+	w.say(t, sam, office, "hello") // or Sam could not be told anything
 	return botstest.Harness{
 		Bot: w.bot, Chat: w.chat, Sam: w.id(sam), Priya: w.id(priya),
 		Say: func(t *testing.T, who chat.MemberID, text string) chat.MessageID {

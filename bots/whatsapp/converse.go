@@ -15,7 +15,7 @@ import (
 
 // repliesAMinute bounds what one person is answered in private. Two programs
 // that answer each other would not end by themselves.
-const repliesAMinute = 6
+const repliesAMinute = 12
 
 // Converse implements bots.Conversant.
 func (b *Bot) Converse(answer bots.Answerer) { b.answer = answer }

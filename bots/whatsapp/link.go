@@ -56,7 +56,9 @@ func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid 
 		case b.hurry <- struct{}{}:
 		default:
 		}
-		return b.book.linked(ctx, b.Number(), by, b.o.Now())
+		number := b.Number()
+		b.last.Store(&number)
+		return b.book.linked(ctx, number, by, b.o.Now())
 	case <-time.After(answerWithin):
 		return errors.New("the phone has linked the bot, and the bot could not log in: start it, and look at its state")
 	case <-ctx.Done():

@@ -72,6 +72,8 @@ func (b *Bot) do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 			return "", bots.ErrUnsupported
 		}
 		return b.send(ctx, g.JID, stanzaOf(e.Key), &waE2E.Message{Conversation: proto.String(e.Text)})
+	case bots.Tell:
+		return b.tell(ctx, g, e)
 	case bots.Delete:
 		return "", b.delete(ctx, g, e)
 	case bots.Remove:
@@ -273,10 +275,7 @@ func (b *Bot) whisper(ctx context.Context, g *types.GroupInfo, e bots.Effect) (c
 	if err := b.mayWrite(ctx, e.Member); err != nil {
 		return "", err
 	}
-	address := p.PhoneNumber
-	if address.IsEmpty() {
-		address = p.JID
-	}
+	address := privateOf(p)
 	s := &shown{prompt: e.Prompt.ID, chat: e.Chat, member: e.Member, address: address, stanza: stanzaOf(e.Key), at: b.o.Now()}
 	if err := b.number(ctx, s, e.Prompt); err != nil {
 		return "", err
@@ -289,6 +288,32 @@ func (b *Bot) whisper(ctx context.Context, g *types.GroupInfo, e bots.Effect) (c
 	}
 	ctx = context.WithoutCancel(ctx)
 	return made, errors.Join(b.book.show(ctx, s, s.stanza), b.warmth(ctx, e.Member))
+}
+
+// tell says something to a member alone who wrote to the bot before. Nobody else
+// is tried: what is told waits for no answer, and is not worth the number.
+func (b *Bot) tell(ctx context.Context, g *types.GroupInfo, e bots.Effect) (chat.MessageID, error) {
+	p, there, err := b.find(ctx, g, e.Member)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		return "", bots.ErrGone
+	}
+	if c, err := b.book.contact(ctx, e.Member); err != nil {
+		return "", err
+	} else if c.wrote.IsZero() {
+		return "", bots.ErrForbidden
+	}
+	return b.sendKept(ctx, privateOf(p), stanzaOf(e.Key), &waE2E.Message{Conversation: proto.String(spoken(bots.Reply{Text: e.Text, Choices: e.Choices}))})
+}
+
+// privateOf is where a member of a group is written to alone.
+func privateOf(p types.GroupParticipant) types.JID {
+	if p.PhoneNumber.IsEmpty() {
+		return p.JID
+	}
+	return p.PhoneNumber
 }
 
 // mayWrite refuses what WhatsApp refused before, and keeps to the number of

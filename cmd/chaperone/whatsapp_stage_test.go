@@ -285,8 +285,11 @@ func (s *phoneStage) newest(who string) (phoneSeen, error) {
 	return phoneSeen{}, fmt.Errorf("%s reads no prompt", who)
 }
 
-// prompts tells a prompt from other words by how it begins.
-func prompts(p phoneSeen) bool { return strings.HasPrefix(p.Text, "Hello ") }
+// prompts tells a prompt from other words by how it begins, and answers to what
+// was said by how they end.
+func prompts(p phoneSeen) bool {
+	return strings.HasPrefix(p.Text, "Hello ") && !strings.Contains(p.Text, "\n\nYou can answer: ")
+}
 
 // fits reports whether a text says all of something.
 func fits(text string, all []string) bool {

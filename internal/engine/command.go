@@ -28,6 +28,7 @@ const (
 	cmdQuestions = "questions"
 	cmdRemove    = "remove"
 	cmdLanguage  = "language"
+	cmdHello     = "hello"
 )
 
 // What is told besides answers to commands.
@@ -180,6 +181,10 @@ func (e *Engine) Converse(ctx context.Context, p bots.Private) ([]bots.Reply, er
 		t := e.o.Viewer.In(lang).Texts
 		return []bots.Reply{{Text: t.Say("unknown", prompt.Values{}), Choices: []string{t.Commands[cmdHelp][0]}}}, nil
 	}
+	if j, waits := e.asked(ask); waits && k.name == cmdHello { // whoever could not be asked before
+		q, choices := e.question(e.to(ctx, j.Chat, who.ID), j)
+		return []bots.Reply{{Text: q, Choices: choices}}, nil
+	}
 	r, err := e.obey(ctx, ask, k)
 	return []bots.Reply{r}, err
 }
@@ -204,6 +209,9 @@ func (e *Engine) obey(ctx context.Context, ask asking, k known) (bots.Reply, err
 	case cmdHelp:
 		val.List = v.Menu()
 		return bots.Reply{Text: v.Texts.Say("help", val), Choices: v.Texts.Offers()}, nil
+	case cmdHello:
+		val.Name = v.Texts.FirstName(ask.name)
+		return bots.Reply{Text: v.Texts.Say("hello", val), Choices: v.Texts.Commands[cmdHelp][:1]}, nil
 	case cmdStatus:
 		return e.tellStatus(ctx, v, ask)
 	case cmdHolding:

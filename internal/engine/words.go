@@ -148,7 +148,7 @@ func (e *Engine) noticeVersion(id chat.ID) string {
 // noticeOf is the whole notice of a chat, in its languages.
 func (e *Engine) noticeOf(id chat.ID, changed bool) string {
 	return e.post(id, func(v prompt.Viewer) string {
-		text := e.notice(v, "")
+		text := e.notice(v, "") + e.hello(id, v)
 		if changed {
 			text = v.Texts.Say("notice_changed", prompt.Values{}) + " " + text
 		}
@@ -174,13 +174,29 @@ const renewed = "renewed/"
 // renderSay says what is said to a whole chat besides notices.
 func (e *Engine) renderSay(a Action) string {
 	if a.Kind == Line {
-		return e.post(a.Chat, func(v prompt.Viewer) string { return v.Post("closed") })
+		return e.post(a.Chat, func(v prompt.Viewer) string { return v.Post("closed") + e.hello(a.Chat, v) })
 	}
 	key := "joined_line"
 	if e.refuses(a.Chat) { // begun before a crash
 		key = "refused"
 	}
-	return e.post(a.Chat, func(v prompt.Viewer) string { return v.Texts.Say(key, e.values(v, "")) })
+	return e.post(a.Chat, func(v prompt.Viewer) string {
+		text := v.Texts.Say(key, e.values(v, ""))
+		if key == "joined_line" {
+			text += e.hello(a.Chat, v)
+		}
+		return text
+	})
+}
+
+// hello asks members to write to the bot first, in a paragraph of its own, where
+// the platform takes it amiss when the bot does; empty elsewhere.
+func (e *Engine) hello(id chat.ID, v prompt.Viewer) string {
+	g, ok := e.bots[id.Account].(bots.Greeted)
+	if !ok || g.Hello() == "" {
+		return ""
+	}
+	return "\n\n" + v.Texts.Say("hello_first", prompt.Values{Link: g.Hello()})
 }
 
 // refuses reports whether a chat is one that the bot reads nothing of.
@@ -215,7 +231,7 @@ func (b *batch) welcome(ev chat.Event) {
 	if !b.load.Chat.Noticed || e.refuses(b.room.id) || e.o.Viewer.Words == nil {
 		return
 	}
-	if e.able(e.ctx, b.room.id)[bots.Tell].Level == bots.Yes {
+	if tell := e.able(e.ctx, b.room.id)[bots.Tell]; tell.Level == bots.Yes && !tell.AfterHello {
 		b.s.Actions = append(b.s.Actions, Action{
 			Key: tellKey(tellJoined, ev.Key), Kind: Tell, Chat: b.room.id, Member: ev.Member, Due: b.now,
 		})
