@@ -29,6 +29,7 @@ const DefaultName = "chaperone.yaml"
 type File struct {
 	Organisation string              `yaml:"organisation" json:"organisation,omitempty" jsonschema_description:"Who runs the bot, as the notice in each chat says."`
 	Guidance     string              `yaml:"guidance" json:"guidance,omitempty" jsonschema_description:"Where people read the organisation's policy on chats, as every notice says. Link there to the government guidance that it rests on."`
+	SpeakUp      string              `yaml:"speak_up" json:"speak_up,omitempty" jsonschema_description:"How to report wrongdoing without going through a line manager: who, and how to reach them. Notices and help say it."`
 	Languages    []string            `yaml:"languages" json:"languages,omitempty" jsonschema:"enum=cy,enum=gd,enum=en" jsonschema_description:"What posts to chats are written in: cy, gd, en. Several go into one post, Welsh first. None is English."`
 	Contact      Contact             `yaml:"contact" json:"contact,omitempty" jsonschema_description:"The named person who answers, day and night."`
 	Listen       string              `yaml:"listen" json:"listen,omitempty" jsonschema_description:"Address of the console, host:port. Loopback, unless address is set."`

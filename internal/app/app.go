@@ -64,6 +64,7 @@ type Config struct {
 	NewRoomsAct  bool                       // practice rooms that the configuration does not name are switched on
 	Demo         bool                       // invented rooms and people are there from the start
 	Guidance     string                     // the policy that every notice links to
+	SpeakUp      string                     // how to report wrongdoing past one's manager
 	Languages    []string                   // that posts to chats are written in; none: English
 	Log          *slog.Logger
 
@@ -344,7 +345,7 @@ func scanner(dir string) (*detect.Set, error) {
 
 // words is what the notices in chats say of this configuration.
 func (c Config) words() engine.Notice {
-	return engine.Notice{Organisation: c.Organisation, Ask: c.Ask, Link: c.Guidance, Languages: c.Languages}
+	return engine.Notice{Organisation: c.Organisation, Ask: c.Ask, Link: c.Guidance, SpeakUp: c.SpeakUp, Languages: c.Languages}
 }
 
 var alphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)

@@ -8,6 +8,7 @@ import (
 
 	"chaperone/internal/access"
 	"chaperone/internal/assurance"
+	"chaperone/internal/chat"
 	"chaperone/internal/control"
 	"chaperone/internal/retention"
 )
@@ -25,7 +26,7 @@ func (c Config) Facts() (assurance.Facts, error) {
 		return assurance.Facts{}, err
 	}
 	f := assurance.Facts{
-		Organisation: c.Organisation, Ask: c.Ask, Guidance: c.Guidance, Records: c.Records, Languages: c.Languages,
+		Organisation: c.Organisation, Ask: c.Ask, Guidance: c.Guidance, SpeakUp: c.SpeakUp, Records: c.Records, Languages: c.Languages,
 		SignIn: c.SignIn.Required, Directory: c.Directory != nil || c.Demo, Platforms: c.platforms(),
 		Database: "an encrypted database in the data folder",
 	}
@@ -78,6 +79,9 @@ func (a *App) assuredChats(ctx context.Context) ([]assurance.Chat, error) {
 		if s.Acting {
 			c.Mode = "act"
 		}
+		if c.Abroad, err = a.abroad(ctx, k.ID); err != nil {
+			return nil, err
+		}
 		j, _, ok, err := a.engine.Settings(ctx, k.ID)
 		if err != nil {
 			return nil, err
@@ -91,6 +95,19 @@ func (a *App) assuredChats(ctx context.Context) ([]assurance.Chat, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// abroad counts the members of a chat whose vouched-for numbers are not British:
+// what is said there may leave the country (R25). Of others nobody knows.
+func (a *App) abroad(ctx context.Context, id chat.ID) (int, error) {
+	present, err := a.store.Present(ctx, id)
+	n := 0
+	for _, m := range present {
+		if m.Phone != "" && !strings.HasPrefix(m.Phone, "+44") {
+			n++
+		}
+	}
+	return n, err
 }
 
 // assurancePack is made anew each time, so that it is what the configuration
@@ -140,6 +157,15 @@ func (c Config) platforms() []assurance.Platform {
 			Blind: append(slices.Clone(everywhere), "direct messages between people", "threads in channels that it is not in"),
 			Does:  []string{"ask in a direct message", "post", "take out members of a channel, where its rights allow"},
 			Not:   []string{"delete a member’s message without an administrator’s token", "reach copies, exports and the workspace’s own archive"},
+		})
+	}
+	if c.Discord != nil {
+		out = append(out, assurance.Platform{
+			Name: "Discord", Kept: "by Discord, outside the United Kingdom",
+			Sees:  []string{"messages, edits and deletions in channels that it may see", "who is in a server, and which channels they may see"},
+			Blind: append(slices.Clone(everywhere), "telephone numbers and e-mail addresses of members", "who saved a message"),
+			Does:  []string{"ask in a direct message, where a member lets it", "post", "delete a message and take a member out, where its rights allow"},
+			Not:   []string{"write to members who closed their direct messages", "reach copies that others made"},
 		})
 	}
 	if c.WhatsApp != nil {

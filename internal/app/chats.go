@@ -23,6 +23,8 @@ type Chat struct {
 	Kind chat.Kind `json:"kind"`
 	Mode string    `json:"mode"` // watch or act
 	Gaps int       `json:"gaps"` // stretches of which something is missing
+
+	Abroad int `json:"numbers_from_abroad"` // members whose vouched-for numbers are not British
 }
 
 func (a *App) chatList(ctx context.Context, _ struct{}) ([]Chat, error) {
@@ -43,6 +45,9 @@ func (a *App) chatList(ctx context.Context, _ struct{}) ([]Chat, error) {
 	out := make([]Chat, 0, len(known))
 	for _, k := range known {
 		c := Chat{ID: k.ID.String(), Name: cmp.Or(k.Name, k.ID.Local), Kind: k.Kind, Mode: "watch", Gaps: missing[k.ID]}
+		if c.Abroad, err = a.abroad(ctx, k.ID); err != nil {
+			return nil, err
+		}
 		s := a.engine.SettingOf(k.ID)
 		if s.Acting {
 			c.Mode = "act"

@@ -26,6 +26,7 @@ type Facts struct {
 	Organisation string
 	Ask          string // whom to ask, and how
 	Guidance     string // address of the organisation's policy
+	SpeakUp      string // how to report wrongdoing past a line manager
 	Records      string // where captures are filed
 	Database     string // in words: where rows are kept
 	Console      string // its address; empty: on the machine alone
@@ -53,6 +54,7 @@ type Chat struct {
 	ID, Kind, Mode, Assessment, Answers, People, Records string
 	Administrators                                       []string
 	Union                                                bool
+	Abroad                                               int // members whose numbers are not British
 }
 
 // Platform is what the bot sees on one platform, and what it does not.
@@ -97,6 +99,7 @@ func (f Facts) Missing() []string {
 	need(f.Organisation != "", "organisation: who runs the bot")
 	need(f.Ask != "", "contact: the named person who answers, day and night")
 	need(f.Guidance != "", "guidance: the address of your policy on chats, which has to link to the government guidance")
+	need(f.SpeakUp != "", "speak_up: how to report wrongdoing without going through a line manager")
 	need(f.Records != "", "records: where captures are filed")
 	need(len(f.Schedules) > 0, "retention: how long messages stay in chats; without a schedule nothing is ever disposed of")
 	need(f.Directory, "directory: without a staff directory nobody is known to leave")

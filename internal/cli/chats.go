@@ -36,6 +36,9 @@ func chatsList() *cobra.Command {
 					if c.Gaps > 0 {
 						cmd.Printf(", gaps: %d", c.Gaps)
 					}
+					if c.Abroad > 0 {
+						cmd.Printf(", numbers from abroad: %d", c.Abroad)
+					}
 					cmd.Println()
 				}
 			})

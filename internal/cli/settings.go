@@ -27,7 +27,7 @@ import (
 func fromFile(f *config.File) (app.Config, error) {
 	c := app.Config{
 		Data: f.Data, Database: f.Database, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
-		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Guidance: f.Guidance, Languages: f.Languages, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
+		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Guidance: f.Guidance, SpeakUp: f.SpeakUp, Languages: f.Languages, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
 		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
 	}
 	if f.Contact.Name != "" {

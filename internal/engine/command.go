@@ -37,6 +37,7 @@ const (
 	tellJoining = "joining" // the next question, to the administrator who added the bot
 	tellReport  = "report"  // what would have been done in a week
 	tellOn      = "on"      // the chat was switched on
+	tellScam    = "scam"    // to those who look after a chat: a message may be one
 	tellAsks    = "asks"    // to an administrator: a member asks to be taken out
 )
 
@@ -149,6 +150,8 @@ func (e *Engine) renderTell(ctx context.Context, a *Action) (text string, choice
 		return e.greetJoiner(ctx, v, *a)
 	case tellJoining, tellReport, tellOn:
 		return e.renderJoining(ctx, v, *a, what)
+	case tellScam:
+		return e.renderScam(ctx, v, *a)
 	case tellAsks:
 		return e.renderAsks(ctx, v, *a)
 	case cmdCheck:

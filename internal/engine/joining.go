@@ -113,11 +113,18 @@ func (e *Engine) joined(id chat.ID) (Joining, bool) {
 	return j, ok && err == nil
 }
 
-// rejoin lets joinings be read again.
-func (e *Engine) rejoin() {
+// anew stores something that changes how chats were joined. Whoever looks
+// meanwhile waits, and then sees it: an action that follows from it may be
+// carried out as soon as it is stored.
+func (e *Engine) anew(store func() error) error {
 	e.joins.mu.Lock()
 	defer e.joins.mu.Unlock()
 	e.joins.read = false
+	return store()
+}
+
+func (e *Engine) saveJoining(ctx context.Context, now time.Time, j Joining, by string, next []Action) error {
+	return e.anew(func() error { return e.o.Store.SaveJoining(ctx, now, j, by, next) })
 }
 
 // withJoining adds to what the configuration says of chats what the bot was
@@ -173,11 +180,13 @@ func (e *Engine) hears(events []chat.Event) ([]chat.Event, error) {
 	return out, nil
 }
 
-// begun lets joinings be read again where one may have begun.
-func (e *Engine) begun(events []chat.Event) {
+// receive stores events, among which may be that somebody added the bot.
+func (e *Engine) receive(ctx context.Context, events []chat.Event) error {
+	store := func() error { return e.o.Store.Receive(ctx, e.o.Now(), events) }
 	if slices.ContainsFunc(events, func(ev chat.Event) bool { return ev.Kind == chat.Added && ev.Member != "" }) {
-		e.rejoin()
+		return e.anew(store)
 	}
+	return store()
 }
 
 // Begun is the joining that begins where somebody adds the bot to a chat, and
@@ -289,10 +298,9 @@ func (e *Engine) answerJoining(ctx context.Context, ask asking, text string) ([]
 		return []bots.Reply{say(wrong), {Text: q, Choices: choices}}, true, nil
 	}
 	if j.State == Refused {
-		if err := e.o.Store.SaveJoining(ctx, e.o.Now(), j, "", []Action{e.plannedNotice(j.Chat, true)}); err != nil {
+		if err := e.saveJoining(ctx, e.o.Now(), j, "", []Action{e.plannedNotice(j.Chat, true)}); err != nil {
 			return nil, true, err
 		}
-		e.rejoin()
 		nudge(e.poke)
 		return []bots.Reply{say("joining_refused")}, true, nil
 	}
@@ -300,10 +308,9 @@ func (e *Engine) answerJoining(ctx context.Context, ask asking, text string) ([]
 		out, err := e.agreed(ctx, v, j)
 		return out, true, err
 	}
-	if err := e.o.Store.SaveJoining(ctx, e.o.Now(), j, "", nil); err != nil {
+	if err := e.saveJoining(ctx, e.o.Now(), j, "", nil); err != nil {
 		return nil, true, err
 	}
-	e.rejoin()
 	q, choices := e.question(v, j)
 	return []bots.Reply{{Text: q, Choices: choices}}, true, nil
 }
@@ -386,10 +393,9 @@ func (e *Engine) plannedNotice(id chat.ID, refused bool) Action {
 func (e *Engine) agreed(ctx context.Context, v prompt.Viewer, j Joining) ([]bots.Reply, error) {
 	now := e.o.Now()
 	j.Since, j.Due = now, now.Add(watchFor)
-	if err := e.o.Store.SaveJoining(ctx, now, j, "", []Action{e.plannedNotice(j.Chat, false)}); err != nil {
+	if err := e.saveJoining(ctx, now, j, "", []Action{e.plannedNotice(j.Chat, false)}); err != nil {
 		return nil, err
 	}
-	e.rejoin()
 	nudge(e.poke)
 	nudge(e.tick)
 	val := e.values(v, j.Name)
@@ -439,10 +445,9 @@ func (e *Engine) weeks(ctx context.Context) (next time.Time, err error) {
 	for _, j := range due {
 		j.State = Reported
 		a := Action{Key: tellKey(tellReport, j.Chat.String()), Kind: Tell, Chat: j.Chat, Member: j.Administrator, Due: now}
-		if err := e.o.Store.SaveJoining(ctx, now, j, "", []Action{a}); err != nil {
+		if err := e.saveJoining(ctx, now, j, "", []Action{a}); err != nil {
 			return next, err
 		}
-		e.rejoin()
 		nudge(e.poke)
 	}
 	return next, nil
@@ -450,9 +455,9 @@ func (e *Engine) weeks(ctx context.Context) (next time.Time, err error) {
 
 // renderJoining says what is told to the administrator of a chat.
 func (e *Engine) renderJoining(ctx context.Context, v prompt.Viewer, a Action, what string) (string, []string, error) {
-	j, ok := e.joined(a.Chat)
-	if !ok {
-		return "", nil, nil
+	j, ok, err := e.joining(a.Chat)
+	if err != nil || !ok {
+		return "", nil, err
 	}
 	val := e.values(v, j.Name)
 	switch what {
@@ -568,10 +573,9 @@ func (e *Engine) SwitchOff(ctx context.Context, id chat.ID, by string) (Joining,
 }
 
 func (e *Engine) saveSwitch(ctx context.Context, j Joining, by string, next []Action) error {
-	if err := e.o.Store.SaveJoining(ctx, e.o.Now(), j, by, next); err != nil {
+	if err := e.saveJoining(ctx, e.o.Now(), j, by, next); err != nil {
 		return err
 	}
-	e.rejoin()
 	nudge(e.poke)
 	e.changed(j.Chat)
 	return nil

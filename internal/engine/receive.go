@@ -62,6 +62,10 @@ func (e *Engine) Receive(ctx context.Context, events []chat.Event) error {
 	if err := e.store(ctx, now); err != nil || len(later) == 0 {
 		return err
 	}
+	// What came with the invitation was said before anybody was asked.
+	if later, err = e.hears(later); err != nil || len(later) == 0 {
+		return err
+	}
 	wait, cancel := context.WithTimeout(ctx, noticeWait)
 	defer cancel()
 	for _, ev := range later {
@@ -132,12 +136,11 @@ func (e *Engine) store(ctx context.Context, events []chat.Event) error {
 		return nil
 	}
 	failpoint.Hit("receive.begun")
-	if err := e.o.Store.Receive(ctx, e.o.Now(), events); err != nil {
+	if err := e.receive(ctx, events); err != nil {
 		e.trouble("store", err)
 		return err
 	}
 	failpoint.Hit("receive.stored")
-	e.begun(events)
 	if err := e.witness(ctx, events); err != nil {
 		e.trouble("store", err)
 	}

@@ -276,6 +276,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	d := b.decide(ev, found)
 	all = b.kept(d, all)
 	b.standIn(ev, d)
+	b.scam(ev, found)
 	m := Message{
 		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
 		Label: d.Label(), Class: classOf(d), Decision: d, Findings: all,

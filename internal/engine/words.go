@@ -49,6 +49,7 @@ type Notice struct {
 	Ask          string   // whom to ask, and how
 	Record       string   // where records go
 	Link         string   // the organisation's policy and the guidance that it rests on
+	SpeakUp      string   // how to report wrongdoing past one's manager
 	Languages    []string // that posts to chats are written in; empty: English
 }
 
@@ -118,7 +119,7 @@ func (e *Engine) values(v prompt.Viewer, name string) prompt.Values {
 	w := e.o.Words
 	val := prompt.Values{
 		Chat: prompt.Inert(name, 60), Ask: prompt.Inert(v.Ask, 120), Organisation: prompt.Inert(w.Organisation, 80),
-		Record: prompt.Inert(w.Record, 120), Link: w.Link,
+		Record: prompt.Inert(w.Record, 120), Link: w.Link, SpeakUp: prompt.Inert(w.SpeakUp, 160),
 	}
 	if val.Organisation == "" {
 		val.Organisation = v.Texts.Say("notice_organisation", val)

@@ -107,7 +107,7 @@ func (t *Text) UnmarshalYAML(n *yaml.Node) error {
 type Values struct {
 	Name, Time, Chat, What, Record, Ask, Until   string
 	Organisation, Kept, Link, List, Draft, Since string
-	Form                                         string
+	Form, SpeakUp                                string
 	Count                                        int
 }
 
