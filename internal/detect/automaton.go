@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"encoding/binary"
+	"hash/maphash"
 	"maps"
 	"regexp/syntax"
 	"slices"
@@ -26,7 +27,7 @@ type automaton struct {
 	class    [256]uint8
 	example  []byte     // one byte of each class,
 	kind     []prevKind // and its kind
-	stride   uint32     // the length of a row: the number of classes, rounded up to whole cache lines
+	stride   uint32     // the length of a row: the number of classes
 	most     int        // states before the memory is dropped and begun anew
 
 	begins [4][]uint16 // by the kind of byte before and the class of the next, which of begun
@@ -99,18 +100,6 @@ func findKind(c byte) prevKind {
 	return prevOther
 }
 
-// memory is what is known of the states so far. A transition is 0 while
-// unknown; else the row of the next state, with the noteworthy bit set when
-// patterns ended on the way or the state is the dead one.
-type memory struct {
-	next   []uint32
-	states []atomic.Pointer[state]
-	used   int
-	index  map[string]uint32
-}
-
-const noteworthy = uint32(1) << 31
-
 // numbered is a program and the numbers of the patterns it stands for.
 type numbered struct {
 	prog     *syntax.Prog
@@ -127,6 +116,11 @@ func newAutomaton(progs []numbered, floating bool, most int) *automaton {
 
 func together(progs []numbered, floating bool, most int) *automaton {
 	a := &automaton{floating: floating, most: most}
+	size := 0
+	for _, p := range progs {
+		size += len(p.prog.Inst)
+	}
+	a.insts = make([]inst, 0, size)
 	for n, p := range progs {
 		a.add(p.prog, uint16(n))
 		a.patterns = append(a.patterns, p.patterns)
@@ -138,7 +132,7 @@ func together(progs []numbered, floating bool, most int) *automaton {
 func (a *automaton) ready() {
 	a.build = newBuilder(a)
 	a.prepareStarts()
-	a.cur.Store(a.newMemory(min(64, a.most)))
+	a.cur.Store(a.newMemory(0))
 }
 
 func (a *automaton) add(p *syntax.Prog, pattern uint16) {
@@ -225,8 +219,7 @@ func classify(all ...*automaton) {
 	}
 	for _, a := range all {
 		a.class, a.example, a.kind = class, example, kind
-		const line = 16 // entries
-		a.stride = (uint32(len(example)) + line - 1) / line * line
+		a.stride = uint32(len(example))
 	}
 }
 
@@ -259,34 +252,9 @@ func renumber(class *[256]uint8) (example []byte) {
 	return example
 }
 
-// newMemory holds two states to begin with: row 0 stands for "unknown", and
-// the start.
-func (a *automaton) newMemory(room int) *memory {
-	m := &memory{
-		next:   make([]uint32, room*int(a.stride)),
-		states: make([]atomic.Pointer[state], room),
-		used:   1,
-		index:  map[string]uint32{},
-	}
-	var first []uint32
-	if !a.floating {
-		first = a.starts
-	}
-	for _, prev := range [...]prevKind{prevNone, prevNewline, prevWord, prevOther} {
-		a.intern(m, &state{pcs: first, prev: prev})
-	}
-	return m
-}
-
-// startRow is the row of the state in which a text, or the part of it after a
-// byte of this kind, begins.
-func (a *automaton) startRow(prev prevKind) uint32 { return (1 + uint32(prev)) * a.stride }
-
-// intern gives the transition value of a state, adding it where it is new. The
-// caller holds the lock, or is the only one that has m.
-func (a *automaton) intern(m *memory, s *state) uint32 {
-	key := a.build.key[:0]
-	key = append(key, byte(s.prev))
+// hash gives equal states the same number.
+func (a *automaton) hash(seed maphash.Seed, s *state) uint64 {
+	key := append(a.build.key[:0], byte(s.prev))
 	key = binary.LittleEndian.AppendUint16(key, s.begun)
 	key = binary.LittleEndian.AppendUint16(key, uint16(len(s.ended)))
 	for _, p := range s.ended {
@@ -296,18 +264,7 @@ func (a *automaton) intern(m *memory, s *state) uint32 {
 		key = binary.LittleEndian.AppendUint32(key, pc)
 	}
 	a.build.key = key
-	if v, ok := m.index[string(key)]; ok {
-		return v
-	}
-	own := &state{begun: s.begun, pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
-	v := uint32(m.used) * a.stride
-	if len(own.ended) > 0 || a.dead(own) {
-		v |= noteworthy
-	}
-	m.states[m.used].Store(own)
-	m.used++
-	m.index[string(key)] = v
-	return v
+	return maphash.Bytes(seed, key)
 }
 
 func (a *automaton) dead(s *state) bool { return !a.floating && len(s.pcs) == 0 }
@@ -319,46 +276,44 @@ func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory
 	defer a.mu.Unlock()
 	followed := a.build.followed
 	defer func() { e.made += a.build.followed - followed }()
-	from := m.states[row/a.stride].Load()
-	cur, row := a.current(m, row)
-	at := row + uint32(class)
-	if v := cur.next[at]; v != 0 {
+	cur, from := a.current(m, row)
+	if v := cur.at(from.row, class); v != 0 {
 		return cur, v
 	}
-	next := a.build.advance(from, class)
+	next := a.build.advance(from.state, class)
 	slices.Sort(next.pcs)
-	v := a.intern(cur, next)
-	atomic.StoreUint32(&cur.next[at], v)
-	return cur, v
+	to := a.intern(cur, next)
+	return cur, cur.link(from, class, to, len(to.ended) > 0 || a.dead(to.state))
 }
 
-// current gives the current memory, with room for two more states, and the row
-// there of a row of m, which may be older. The caller holds the lock.
-func (a *automaton) current(m *memory, row uint32) (*memory, uint32) {
-	cur := a.cur.Load()
-	if cur.used+2 > len(cur.states) {
+// current gives the current memory, with room for two more states, and the
+// state there of a row of m, which may be older. The caller holds the lock.
+func (a *automaton) current(m *memory, row uint32) (*memory, *node) {
+	cur, from := a.cur.Load(), m.nodes[row].Load()
+	if len(cur.all)+2 > a.most || cur.full() {
 		cur = a.grow(cur)
 	}
 	if cur != m {
-		row = a.intern(cur, m.states[row/a.stride].Load()) &^ noteworthy
+		from = a.intern(cur, from.state)
 	}
-	return cur, row
+	return cur, from
 }
 
-// grow doubles the memory, or drops it when it has reached its bound: readers
-// go on in the old one until they meet something unknown.
+// grow gives the memory more room, or drops it when it has reached its bound:
+// readers go on in the old one until they meet something unknown.
 func (a *automaton) grow(old *memory) *memory {
-	room := 2 * len(old.states)
-	if room > a.most {
-		m := a.newMemory(len(old.states))
-		a.cur.Store(m)
-		return m
+	if len(old.all)+2 <= a.most {
+		for room := len(old.cells); room <= max(cellsForState*a.most, len(old.cells)); room *= 2 {
+			if m := a.rebuilt(old, room); m != nil && int(m.room()) > room/3 {
+				a.cur.Store(m)
+				return m
+			}
+		}
 	}
-	m := &memory{next: make([]uint32, room*int(a.stride)), states: make([]atomic.Pointer[state], room), used: old.used, index: old.index}
-	copy(m.next, old.next)
-	for i := range old.states {
-		m.states[i].Store(old.states[i].Load())
-	}
+	m := a.newMemory(len(old.cells))
 	a.cur.Store(m)
 	return m
 }
+
+// cellsForState bounds a memory by its cells, too: most states have few.
+const cellsForState = 24

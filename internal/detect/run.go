@@ -182,7 +182,7 @@ func (s *search) together(ctx context.Context, text string, half int) error {
 func (s *search) known(text string, half, i, stop int) int {
 	l := &s.lanes
 	class := &l[0].a.class
-	next, next2 := l[0].m.next, l[1].m.next
+	next, next2 := l[0].m.cells, l[1].m.cells
 	if l[0].m != l[2].m || l[1].m != l[3].m {
 		for n := range l {
 			l[n].refresh() // one has found its memory full, and the other not
@@ -197,10 +197,10 @@ func (s *search) known(text string, half, i, stop int) int {
 		w := atomic.LoadUint32(&next2[row2+c])
 		x := atomic.LoadUint32(&next[row3+d])
 		y := atomic.LoadUint32(&next2[row4+d])
-		if int32((v-1)|(w-1)|(x-1)|(y-1)) < 0 { // 0, or with the bit
+		if ((v^c)|(w^c)|(x^d)|(y^d))&cellBits != 0 { // of another class, or noteworthy
 			break
 		}
-		row, row2, row3, row4 = v, w, x, y
+		row, row2, row3, row4 = v>>rowShift, w>>rowShift, x>>rowShift, y>>rowShift
 	}
 	l[0].row, l[1].row, l[2].row, l[3].row = row, row2, row3, row4
 	return i
@@ -226,9 +226,9 @@ func (l *lane) start(a *automaton, text string, at int) {
 // step reads the next byte, which is of a class.
 func (l *lane) step(class uint8, e *effort) {
 	if l.walker == nil {
-		v := atomic.LoadUint32(&l.m.next[l.row+uint32(class)])
-		if int32(v) > 0 {
-			l.row = v
+		v := l.m.at(l.row, class)
+		if v != 0 && v&noteworthy == 0 {
+			l.row = v >> rowShift
 			l.at++
 			return
 		}
@@ -245,14 +245,14 @@ func (l *lane) step(class uint8, e *effort) {
 func (l *lane) turn(v uint32, class uint8, e *effort) {
 	if v == 0 {
 		if l.built++; l.built > mayAdd(l.at-l.from) {
-			l.walker = l.a.walk(l.m.states[l.row/l.a.stride].Load())
+			l.walker = l.a.walk(l.m.nodes[l.row].Load().state)
 			return
 		}
 		l.m, v = l.a.step(l.m, l.row, class, e)
 	}
-	l.row = v &^ noteworthy
+	l.row = v >> rowShift
 	if v&noteworthy != 0 {
-		l.note(l.m.states[l.row/l.a.stride].Load().ended)
+		l.note(l.m.nodes[l.row].Load().ended)
 	}
 }
 
@@ -260,7 +260,8 @@ func (l *lane) turn(v uint32, class uint8, e *effort) {
 func (l *lane) refresh() {
 	if l.walker == nil && l.m != l.a.cur.Load() {
 		l.a.mu.Lock()
-		l.m, l.row = l.a.current(l.m, l.row)
+		m, n := l.a.current(l.m, l.row)
+		l.m, l.row = m, n.row
 		l.a.mu.Unlock()
 	}
 }
@@ -302,8 +303,8 @@ func (l *lane) join(ctx context.Context, text string, other *lane, e *effort) (i
 		}
 		class := l.a.class[text[l.at]]
 		if !lost {
-			v := atomic.LoadUint32(&same.m.next[same.row+uint32(class)])
-			same.row = v &^ noteworthy
+			v := same.m.at(same.row, class)
+			same.row = v >> rowShift
 			lost = v == 0
 		}
 		l.step(class, e)
@@ -362,16 +363,16 @@ func (a *automaton) ends(text string, start, limit int, e *effort, f func(end in
 		if i < len(text) {
 			class = a.class[text[i]]
 		}
-		v := atomic.LoadUint32(&m.next[row+uint32(class)])
+		v := m.at(row, class)
 		if v == 0 {
 			m, v = a.step(m, row, class, e)
 		}
-		row = v &^ noteworthy
+		row = v >> rowShift
 		if v&noteworthy == 0 {
 			continue
 		}
-		s := m.states[row/a.stride].Load()
-		if len(s.ended) > 0 && !f(i) || a.dead(s) {
+		s := m.nodes[row].Load()
+		if len(s.ended) > 0 && !f(i) || a.dead(s.state) {
 			e.read += i + 1 - start
 			return
 		}

@@ -50,7 +50,7 @@ const noRule = -1
 
 // unionStates bounds the memory of the automaton of all rules: more states are
 // slower than beginning anew, since what is used of them lies apart.
-const unionStates = 1 << 15
+const unionStates = 1 << 16
 
 // scratch is what one scan needs and the next can use again.
 type scratch struct {

@@ -46,7 +46,7 @@ func (r *rounds) meet(n uint32) (first bool) {
 const ending = uint32(1) << 31
 
 // builderRoom bounds the memory of a builder, in entries of four bytes.
-const builderRoom = 4 << 20
+const builderRoom = 2 << 20
 
 func newBuilder(a *automaton) *builder {
 	b := &builder{a: a, merged: rounds{last: make([]uint32, len(a.insts))}, walked: rounds{last: make([]uint32, len(a.insts))}}
