@@ -94,6 +94,12 @@ type Conversant interface {
 	Converse(answer Answerer)
 }
 
+// Pulse is implemented by bots that know whether they are connected. Without it
+// a connection that was lost counts as lost until something was done over it.
+type Pulse interface {
+	Connected() bool
+}
+
 // Greeted is implemented by bots whose platform takes it amiss when they write
 // first. Members are asked to begin.
 type Greeted interface {

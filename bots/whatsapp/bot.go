@@ -34,8 +34,8 @@ var ErrNotLinked = errors.New("no phone has linked the bot: run chaperone link w
 var errOutdated = errors.New("WhatsApp refuses this version of the client: set bots.whatsapp.client_version to a newer one, or update Chaperone")
 
 // Bot is the linked device. It fulfils bots.Bot, bots.Reconciler, bots.Roster,
-// bots.Backlog, bots.Conversant and
-// bots.Greeted.
+// bots.Backlog, bots.Conversant,
+// bots.Greeted and bots.Pulse.
 type Bot struct {
 	o    Options
 	web  *http.Client // nil is the library's own
@@ -237,7 +237,12 @@ func (b *Bot) connected(s *session) {
 	b.failed.Store(0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.session.Load() == s {
+	if b.session.Load() != s {
+		return
+	}
+	select {
+	case <-b.up: // the library has connected once more by itself
+	default:
 		close(b.up)
 	}
 }
@@ -283,6 +288,18 @@ func (b *Bot) connection(ctx context.Context) error {
 	case <-time.After(connectWithin):
 	}
 	return bots.Busy{After: 5 * time.Second}
+}
+
+// Connected implements bots.Pulse.
+func (b *Bot) Connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.up:
+		return true
+	default:
+		return false
+	}
 }
 
 // down notes that the bot is not connected any more.

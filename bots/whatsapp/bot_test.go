@@ -35,7 +35,7 @@ type world struct {
 	chat   chat.ID
 }
 
-func done(t *testing.T, err error) {
+func done(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func done(t *testing.T, err error) {
 
 // openDB makes the bot's file, encrypted as the product's is, or in the clear so
 // that a test can look into it.
-func openDB(t *testing.T, path string, clear bool) *sql.DB {
+func openDB(t testing.TB, path string, clear bool) *sql.DB {
 	t.Helper()
 	name, key := "file:"+path+"?vfs=adiantum&_txlock=immediate", `PRAGMA hexkey='`+strings.Repeat("0f", 32)+`';`
 	if clear {

@@ -39,6 +39,7 @@ import (
 //	gone WHERE WHO ID                   wait until a message was deleted there, by the bot
 //	sent N                              the bot wrote so many private messages
 //	within WHERE WHO, without WHERE WHO wait until somebody is there, or is not
+//	listening                           wait until the bot's device is connected
 //	right                               no client asked for what there is not
 func TestScriptsOnWhatsApp(t *testing.T) {
 	chatlab := filepath.Join(t.TempDir(), "chatlab")
@@ -55,7 +56,7 @@ func TestScriptsOnWhatsApp(t *testing.T) {
 		"crash": func(s *phoneStage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil },
 		"asked": (*phoneStage).asked, "answer": (*phoneStage).answer, "thumb": (*phoneStage).thumb, "told": (*phoneStage).told,
 		"prompts": (*phoneStage).prompts, "unasked": (*phoneStage).unasked, "reads": (*phoneStage).reads, "gone": (*phoneStage).gone,
-		"sent": (*phoneStage).sent, "right": (*phoneStage).right,
+		"sent": (*phoneStage).sent, "listening": (*phoneStage).listening, "right": (*phoneStage).right,
 		"within":  func(s *phoneStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) },
 		"without": func(s *phoneStage, _ *testscript.TestScript, args []string) error { return s.is(args, false) },
 	} {
@@ -403,6 +404,17 @@ func (s *phoneStage) sent(_ *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%w: %d", err, n)
 	}
 	return nil
+}
+
+func (s *phoneStage) listening(*testscript.TestScript, []string) error {
+	return patiently("the bot listens", func() (bool, error) {
+		var all []struct {
+			Device    int
+			Listening bool
+		}
+		err := s.tell("/devices/"+s.numbers["office"], nil, &all)
+		return len(all) > 1 && all[1].Listening, err
+	})
 }
 
 func (s *phoneStage) is(args []string, there bool) error {

@@ -437,6 +437,7 @@ type Engine struct {
 	aloft    int             // how many are under way
 	showing  map[string]bool // prompts that one of them shows
 	troubles map[string]string
+	ends     map[chat.Account]string // why connections ended last
 	counts   Counts
 	clock    timekeeper
 	disposal sync.Mutex // held while runs of schedules move on
@@ -456,7 +457,7 @@ type Counts struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{}, showing: map[string]bool{},
-		troubles: map[string]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
+		troubles: map[string]string{}, ends: map[chat.Account]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
 		clock: timekeeper{ready: make(chan struct{})},
 	}
 	if o.Reporter == nil {
@@ -533,7 +534,7 @@ func (e *Engine) runBot(b bots.Bot) {
 		if e.ctx.Err() != nil {
 			return
 		}
-		e.trouble("account "+string(b.Account()), err)
+		e.lost(b.Account(), err)
 		e.o.Log.Warn("the connection ended; connecting again", "account", b.Account(), "err", err)
 		e.sleep(time.Second)
 	}
@@ -564,6 +565,7 @@ func (e *Engine) trouble(part string, err error) {
 func (e *Engine) Troubles() map[string]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.recovered()
 	out := make(map[string]string, len(e.troubles))
 	for part, what := range e.troubles {
 		out[part] = what

@@ -176,6 +176,14 @@ func (l *Lab) unlink(d *device) {
 	l.devicesChanged(d)
 }
 
+// deaf reports whether what a connection sends reaches nobody: it stands, and is
+// dead at the other end.
+func (l *Lab) deaf(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return c.device != nil && c.device.faults.silent
+}
+
 // refusal is the code that a message from one person to another is refused
 // with; 0 is none.
 func (l *Lab) refusal(from, to *account) int {

@@ -157,7 +157,9 @@ func (l *Lab) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		l.handle(c, n)
+		if !l.deaf(c) {
+			l.handle(c, n)
+		}
 	}
 }
 
