@@ -29,7 +29,7 @@ func TestCrash(t *testing.T) {
 	}
 	seed := seed(t)
 	binary := build(t, "failpoint")
-	steps := append(slices.DeleteFunc(failpoints(t), func(s string) bool { return disposes(s) || departs(s) }), anytime)
+	steps := append(slices.DeleteFunc(failpoints(t), func(s string) bool { return disposes(s) || departs(s) || joins(s) }), anytime)
 	kills = max(kills, each*len(steps))
 	done := make(chan map[string]int, labs)
 	t.Run("labs", func(t *testing.T) {

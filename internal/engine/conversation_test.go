@@ -39,7 +39,8 @@ type world struct {
 	order    []chat.MessageID
 	shown    map[string]*seen
 	asked    map[chat.MemberID][]counted
-	gone     map[string]bool // chat/member
+	gone     map[string]bool      // chat/member
+	left     map[string]time.Time // … and when they last left
 	held     map[chat.ID]string
 	echoes   []chat.Event // what the platform tells of the bot's own deletions
 	opened   int          // conversations
@@ -119,7 +120,7 @@ func (c careless) Prompt(ctx context.Context, id string) (engine.Shown, error) {
 func newWorld(t *testing.T, seed uint64, fault string) *world {
 	w := &world{
 		r: rand.New(rand.NewPCG(seed, 6)), pace: prompt.DefaultPace(time.UTC), notes: map[chat.MessageID]*note{}, shown: map[string]*seen{},
-		asked: map[chat.MemberID][]counted{}, gone: map[string]bool{}, held: map[chat.ID]string{}, effects: map[bots.Kind]int{}, answered: map[string]int{},
+		asked: map[chat.MemberID][]counted{}, gone: map[string]bool{}, left: map[string]time.Time{}, held: map[chat.ID]string{}, effects: map[bots.Kind]int{}, answered: map[string]int{},
 	}
 	bot := newFaulty()
 	bot.fail = func(_ int, e bots.Effect) (bool, error) { return w.does(e) }
@@ -253,6 +254,9 @@ func (w *world) budget(e bots.Effect, now time.Time, secret, tells bool) {
 	}
 	today := 0
 	for _, c := range w.asked[e.Member] {
+		if digest && c.in != e.Chat && w.left[c.in.Local+"/"+string(e.Member)].After(c.at) {
+			continue // that digest was taken back: its member left the chat that it came in
+		}
 		if c.digest == digest && w.pace.Day(c.at).Equal(w.pace.Day(now)) {
 			today++
 		}
@@ -416,7 +420,9 @@ func (w *world) event(t *testing.T, n int) (chat.Event, bool) {
 		if w.gone[key] {
 			ev.Kind = chat.Joined
 		}
-		w.gone[key] = !w.gone[key]
+		if w.gone[key] = !w.gone[key]; w.gone[key] {
+			w.left[key] = ev.At
+		}
 	default:
 		return ev, false
 	}

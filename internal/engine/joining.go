@@ -14,6 +14,7 @@ import (
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
+	"chaperone/internal/failpoint"
 	"chaperone/internal/hold"
 	"chaperone/internal/prompt"
 )
@@ -120,7 +121,10 @@ func (e *Engine) anew(store func() error) error {
 	e.joins.mu.Lock()
 	defer e.joins.mu.Unlock()
 	e.joins.read = false
-	return store()
+	failpoint.Hit("join.begun")
+	err := store()
+	failpoint.Hit("join.stored")
+	return err
 }
 
 func (e *Engine) saveJoining(ctx context.Context, now time.Time, j Joining, by string, next []Action) error {
