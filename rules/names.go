@@ -201,6 +201,12 @@ func likelyName(v string) bool {
 	return MaybeName(strings.ReplaceAll(first, "-", ""), strings.ReplaceAll(last, "-", ""))
 }
 
+// familyName: a word that stands before "family" or "twins" and is neither an
+// ordinary one nor a place or a day.
+func familyName(v string) bool {
+	return len(v) > 3 && capitalised(v) && !placeWord(v) && !day(v) && !inList(ordinaryWords, lowerWord(v, make([]byte, 0, 32)))
+}
+
 func anything(string) bool { return true }
 
 // notSensitive says whether the word that follows OFFICIAL leaves it plain.
@@ -325,7 +331,7 @@ func street(v string) bool {
 		switch w {
 		case "on", "in", "at", "to", "from", "for", "with", "and", "or", "is", "are", "was", "a", "an", "this", "that", "these", "our", "my", "your", "his", "her", "their", "by", "near", "off", "down", "up", "along", "past",
 			"people", "cars", "miles", "mile", "mins", "min", "minutes", "hours", "days", "am", "pm", "metres", "meters", "m", "km", "more", "no", "new", "other", "different", "main", "whole", "same", "next", "properties", "houses", "homes", "crews", "staff", "volunteers", "of", "it", "we", "you", "they", "i", "via", "each", "every",
-			"jan", "january", "feb", "february", "march", "apr", "april", "june", "jul", "july", "aug", "august", "sept", "september", "sep", "oct", "october", "nov", "november", "dec", "december",
+			"jan", "january", "feb", "february", "mar", "march", "apr", "april", "jun", "june", "jul", "july", "aug", "august", "sept", "september", "sep", "oct", "october", "nov", "november", "dec", "december",
 			"mon", "monday", "tue", "tues", "tuesday", "wed", "weds", "wednesday", "thu", "thur", "thurs", "thursday", "fri", "friday", "sat", "saturday", "sun", "sunday":
 			return false
 		}

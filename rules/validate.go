@@ -67,6 +67,7 @@ func Validators() map[string]Validator {
 		"token":           {"no language makes such a word", token, nil},
 		"look-alike":      {"its address borrows a trusted name", lookAlikeHost, nil},
 		"name":            {"it is made of names", personName, notPlace},
+		"name-family":     {"it is no ordinary word and no place", familyName, nil},
 		"name-likely":     {"it is written as a name and no ordinary word", likelyName, notPlace},
 		"official":        {"no further marking follows it", anything, notSensitive},
 		"street":          {"it reads as a house and a street", street, nil},

@@ -94,7 +94,7 @@ func driver(v string) bool {
 // put them: between its parts, after every four, or after nearly every one.
 // Elsewhere it is a word and a time or two: "Thurs 0530, 12 to 17s".
 func driverGroups(v string) bool {
-	gaps, parts, fours, taken, gap := 0, true, true, 0, false
+	gaps, parts, fours, initials, taken, gap := 0, true, true, false, 0, false
 	for i := range len(v) {
 		c := v[i]
 		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z') {
@@ -103,7 +103,8 @@ func driverGroups(v string) bool {
 		}
 		if gap {
 			gaps++
-			parts = parts && (taken == 5 || taken == 11 || taken == 13 || taken == 14)
+			initials = initials || taken == 11
+			parts = parts && (taken == 5 || taken == 11 || initials && (taken == 13 || taken == 14))
 			fours = fours && taken%4 == 0
 		}
 		gap = false

@@ -42,7 +42,7 @@ type sitting struct {
 type size struct {
 	days, ordinary, deserving, decisions, leavers int
 	floodFrom, floodTo                            int // days, the last not included
-	missed                                        int // in a hundred, at most: a week has too few to tell 4 from 6
+	missed                                        int // in a hundred, at most: a week has too few to tell 4 from 5
 }
 
 // The files of frames. What "further" and "third" hold was written each
@@ -55,7 +55,7 @@ var (
 )
 
 var (
-	shortMonth = size{days: 7, ordinary: 3000, deserving: 60, decisions: 16, leavers: 1, floodFrom: 3, floodTo: 5, missed: 10}
+	shortMonth = size{days: 7, ordinary: 3000, deserving: 60, decisions: 16, leavers: 1, floodFrom: 3, floodTo: 5, missed: 6}
 	wholeMonth = size{days: 30, ordinary: 20000, deserving: 150, decisions: 40, leavers: 4, floodFrom: 15, floodTo: 22, missed: 5}
 )
 
