@@ -303,7 +303,11 @@ func (a *automaton) current(m *memory, row uint32) (*memory, *node) {
 // readers go on in the old one until they meet something unknown.
 func (a *automaton) grow(old *memory) *memory {
 	if len(old.all)+2 <= a.most {
-		for room := len(old.cells); room <= max(cellsForState*a.most, len(old.cells)); room *= 2 {
+		room := len(old.cells)
+		if 3*old.left < room { // laying out anew would not make enough of it
+			room *= 2
+		}
+		for ; room <= max(cellsForState*a.most, len(old.cells)); room *= 2 {
 			if m := a.rebuilt(old, room); m != nil && int(m.room()) > room/3 {
 				a.cur.Store(m)
 				return m

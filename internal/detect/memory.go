@@ -29,6 +29,7 @@ type memory struct {
 	from  uint32 // where looking for a free row begins
 	top   uint32 // no row that shares cells is from here on, and none of their cells
 	own   uint32 // from here on states have their cells for themselves
+	left  int    // cells in rows that were left
 }
 
 // node is a state in a memory. What is not its state belongs to who holds the
@@ -159,6 +160,7 @@ func (m *memory) move(n *node, class uint8) {
 	var room [256]uint8
 	classes := append(m.classes(n, room[:0]), class)
 	old := n.row
+	m.left += len(classes) - 1
 	m.settle(n, classes)
 	for _, c := range classes[:len(classes)-1] {
 		m.put(n, m.cells[old+uint32(c)])
