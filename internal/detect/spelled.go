@@ -121,7 +121,11 @@ func counts(text string) bool {
 		n++
 	}
 	rest := strings.TrimPrefix(text[n:], " ")
-	return n < 4 && rest != "" && (rest[0] >= 'a' && rest[0] <= 'z' || rest[0] >= 'A' && rest[0] <= 'Z')
+	letters := 0
+	for letters < len(rest) && lowered[rest[letters]] >= 'a' {
+		letters++
+	}
+	return n < 4 && letters >= 3
 }
 
 // joinReach is how much of the message before is read with this one, in bytes.
