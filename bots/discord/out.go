@@ -183,6 +183,11 @@ const lookPages = 5 // of a hundred messages, back from the newest
 
 // own finds a message of the bot's own; ErrGone where there is none.
 func (b *Bot) own(ctx context.Context, channel string, is func(message) bool) (message, error) {
+	if b.self() == "" { // after a crash this comes before the connection stands
+		if err := b.introduce(ctx); err != nil {
+			return message{}, err
+		}
+	}
 	before, me := "", b.self()
 	for range lookPages {
 		q := url.Values{"limit": {"100"}}

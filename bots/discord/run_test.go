@@ -427,11 +427,11 @@ func TestAPromptIsFoundAgain(t *testing.T) {
 	if _, err := b.Do(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	other := w.bot(t, discord.Options{})
-	ready(t, w, other)
+	other := w.bot(t, discord.Options{}) // after a crash the engine looks before the connection stands
 	if _, sent, err := other.Sent(t.Context(), e); !sent || err != nil {
 		t.Errorf("found again: %t, %v", sent, err)
 	}
+	ready(t, w, other)
 	e.Kind, p.State = bots.Revise, "put-right"
 	if _, err := other.Do(t.Context(), e); err != nil {
 		t.Error(err)

@@ -177,6 +177,11 @@ const searchMost = 10
 // search finds the newest of the bot's own messages that is so; ErrGone when
 // there is none.
 func (b *Bot) search(ctx context.Context, local string, is func(payload) bool) (message, error) {
+	if b.self().user == "" { // after a crash this comes before the connection stands
+		if err := b.introduce(ctx); err != nil {
+			return message{}, err
+		}
+	}
 	v := url.Values{"channel": {local}, "limit": {strconv.Itoa(pageSize)}, "include_all_metadata": {"true"}}
 	for range searchMost {
 		var out struct {

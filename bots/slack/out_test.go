@@ -102,3 +102,21 @@ func TestAHastyPersonAnswersOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestABotThatHasNotConnectedYetFindsWhatItSent: after a crash the engine looks
+// before the connection stands.
+func TestABotThatHasNotConnectedYetFindsWhatItSent(t *testing.T) {
+	l, api := workspace(t, quick())
+	s := &store{}
+	b := newBot(t, api, nil)
+	stop := live(t, b, s)
+	until(t, "the bot listens", func() bool { return l.Connected() > 0 })
+	e := bots.Effect{Key: "k1", Kind: bots.Whisper, Chat: b.id(flood), Member: sam, Prompt: &bots.Prompt{ID: "p1", Title: "Hello", State: "open"}}
+	if _, err := b.Do(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if _, sent, err := newBot(t, api, nil).Sent(t.Context(), e); !sent || err != nil {
+		t.Errorf("sent: %t, %v", sent, err)
+	}
+}

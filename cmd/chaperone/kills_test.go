@@ -251,6 +251,17 @@ func (w *underKills) noticed() bool {
 	return w.tell(path, nil, &all) == nil && len(all) > 0
 }
 
+// shown is all that somebody alone was shown, by the lab's word.
+func (w *underKills) shown(who string) json.RawMessage {
+	path := "/sees/"
+	if w.name == "discord" {
+		path = "/direct/"
+	}
+	var all json.RawMessage
+	_ = w.tell(path+who, nil, &all) // what is empty says so
+	return all
+}
+
 func (w *underKills) tail() string {
 	b, _ := os.ReadFile(filepath.Join(w.dir, "log"))
 	return string(b[max(0, len(b)-3000):])
@@ -271,7 +282,7 @@ func (w *underKills) conclude(t *testing.T) {
 	w.end()
 	for i := range w.people {
 		if n, err := w.asks(w, w.who(i)); err != nil || n != 1 {
-			t.Errorf("%s%s was asked %d times (%v)", repeated, w.who(i), n, err)
+			t.Errorf("%s%s was asked %d times (%v): %s", repeated, w.who(i), n, err, w.shown(w.who(i)))
 		}
 	}
 	var wrong []string
