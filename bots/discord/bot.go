@@ -220,13 +220,27 @@ func (b *Bot) disconnected() {
 	}
 }
 
+// application is what Discord says of the bot's own.
+type application struct {
+	ID    string `json:"id"`
+	Flags int    `json:"flags"`
+}
+
+// whoami learns who the bot is.
+func (b *Bot) whoami(ctx context.Context) (app application, err error) {
+	if err := b.get(ctx, discordgo.EndpointOAuth2Application("@me"), &app); err != nil {
+		return app, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.me = app.ID
+	return app, nil
+}
+
 // introduce learns who the bot is, and what its application may read.
 func (b *Bot) introduce(ctx context.Context) error {
-	var app struct {
-		ID    string `json:"id"`
-		Flags int    `json:"flags"`
-	}
-	if err := b.get(ctx, discordgo.EndpointOAuth2Application("@me"), &app); err != nil {
+	app, err := b.whoami(ctx)
+	if err != nil {
 		if errors.Is(err, errToken) {
 			return errors.New("discord: the token is not valid any more: make a new one in the developer portal, under Bot")
 		}
@@ -245,7 +259,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.me, b.reads = app.ID, reads
+	b.reads = reads
 	b.s.Identify.Intents = want
 	return nil
 }

@@ -184,7 +184,7 @@ const lookPages = 5 // of a hundred messages, back from the newest
 // own finds a message of the bot's own; ErrGone where there is none.
 func (b *Bot) own(ctx context.Context, channel string, is func(message) bool) (message, error) {
 	if b.self() == "" { // after a crash this comes before the connection stands
-		if err := b.introduce(ctx); err != nil {
+		if _, err := b.whoami(ctx); err != nil {
 			return message{}, err
 		}
 	}
