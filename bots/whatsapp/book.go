@@ -378,6 +378,16 @@ func (b *book) linked(ctx context.Context, number, by string, at time.Time) erro
 	return err
 }
 
+// linkedBy tells who linked the number last, and when.
+func (b *book) linkedBy(ctx context.Context) (by string, at time.Time, err error) {
+	var sec int64
+	err = b.db.QueryRowContext(ctx, `SELECT person, at FROM chaperone_linked ORDER BY at DESC, rowid DESC LIMIT 1`).Scan(&by, &sec)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
+	}
+	return by, when(sec), err
+}
+
 // number is the one that was linked last; empty where none ever was.
 func (b *book) number(ctx context.Context) (number string, err error) {
 	err = b.db.QueryRowContext(ctx, `SELECT number FROM chaperone_linked ORDER BY at DESC, rowid DESC LIMIT 1`).Scan(&number)

@@ -55,7 +55,7 @@ type Bot struct {
 
 	mu      sync.Mutex
 	groups  map[types.JID]*types.GroupInfo // as last heard
-	up      chan struct{}                  // closed while the bot is connected and knows its chats
+	up      chan struct{}                  // closed while the bot is connected
 	replied map[chat.MemberID][]time.Time  // in private, lately
 	next    time.Time                      // when the next effect may be carried out
 }
@@ -226,6 +226,17 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // connected is called when the server has let the bot in.
 func (b *Bot) connected(s *session) {
+	b.mu.Lock()
+	if b.session.Load() != s {
+		b.mu.Unlock()
+		return
+	}
+	select {
+	case <-b.up: // the library has connected once more by itself
+	default:
+		close(b.up) // at once: what waits to be delivered may wait for a notice
+	}
+	b.mu.Unlock()
 	err := b.syncChats(s)
 	if err == nil {
 		err = b.tellOwn(s)
@@ -235,16 +246,6 @@ func (b *Bot) connected(s *session) {
 		return
 	}
 	b.failed.Store(0)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.session.Load() != s {
-		return
-	}
-	select {
-	case <-b.up: // the library has connected once more by itself
-	default:
-		close(b.up)
-	}
 }
 
 // lasting is the end of a connection that another one soon would end in too.
@@ -275,7 +276,7 @@ func (b *Bot) ended(e any) error {
 	return nil
 }
 
-// connection waits until the bot is connected and knows its chats. Nothing has
+// connection waits until the bot is connected. Nothing has
 // happened where it is not.
 func (b *Bot) connection(ctx context.Context) error {
 	b.mu.Lock()

@@ -45,7 +45,7 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 	if t.w.met == nil {
 		t.w.met = map[string]bool{}
 	}
-	t.w.met[met] = true
+	t.w.met[met] = spoke || ev.Name != "" // a name that was not known yet is learnt when they speak
 	return t.exec("INSERT INTO memberships (chat, member, since, joined) VALUES (?, ?, ?, ?) ON CONFLICT (chat, member) DO NOTHING", row.n, string(ev.Member), millis(now), bit(!spoke))
 }
 
