@@ -205,13 +205,17 @@ func grade(lang, text string) (float64, int) {
 	return 0.39*float64(n)/float64(max(sentences, 1)) + 11.8*float64(syllables)/float64(n) - 15.59, n
 }
 
-// What members read is for the age of eleven, as a whole and in its middle. Of
-// one short text the formula misses by some years, since a name or a word such
-// as "organisation" weighs a great deal: no single text may miss by more.
-const (
-	oldest = 11
-	missBy = 4
-)
+// What members read is for the age of eleven: as a whole, in its middle, and each
+// text of twenty words or more. The formula was made for English; of a single
+// text in another language, whose words have more syllables, it misses by a year.
+const oldest = 11
+
+func missBy(lang string) float64 {
+	if lang == prompt.English {
+		return 0
+	}
+	return 1
+}
 
 // Whoever is eleven can read what members read, and the words before the fold
 // are few.
@@ -233,6 +237,9 @@ func TestTextsArePlainAndShort(t *testing.T) {
 				all = append(all, text)
 				if g, n := grade(lang, text); n >= 20 {
 					score[lang] = append(score[lang], g)
+					if g+5 > oldest+missBy(lang) {
+						t.Errorf("%s %s is for age %.1f: %q", lang, path, g+5, text)
+					}
 				}
 			}
 		}
@@ -243,9 +250,6 @@ func TestTextsArePlainAndShort(t *testing.T) {
 	for _, lang := range prompt.Languages() {
 		if m := middle(score[lang]) + 5; m > oldest {
 			t.Errorf("%s: the middle of its texts is for age %.1f, over %d", lang, m, oldest)
-		}
-		if m := score[lang][len(score[lang])-1] + 5; m > oldest+missBy {
-			t.Errorf("%s: its hardest text is for age %.1f", lang, m)
 		}
 	}
 	// Each text, not only the middle: a sentence may be as hard as this.
