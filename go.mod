@@ -36,6 +36,7 @@ require (
 require (
 	github.com/bwmarrin/discordgo v0.29.0 // indirect
 	github.com/mdp/qrterminal/v3 v3.2.1
+	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e
 	rsc.io/qr v0.2.0 // indirect
 )
 

@@ -31,6 +31,7 @@ type number struct {
 	sam, priya  *whatsapp.Person
 	office      *whatsapp.Person
 	group       string
+	groups      []string // where there are several
 	dir, binary string
 	run         *exec.Cmd
 	log         bytes.Buffer

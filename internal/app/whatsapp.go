@@ -49,6 +49,7 @@ type Linking struct {
 	Until  time.Time `json:"until,omitzero"`   // when the next code comes
 	Under  bool      `json:"under_way,omitempty"`
 	Error  string    `json:"error,omitempty"` // why the last attempt ended
+	Off    bool      `json:"off,omitempty"`   // WhatsApp is switched off
 }
 
 // linking is the attempt under way.
@@ -67,6 +68,18 @@ const linkFor = 5 * time.Minute
 func (a *App) linkCalls(t control.Table) {
 	t["link.whatsapp"] = named(access.Configure, func(ctx context.Context, by string, _ struct{}) (Linking, error) {
 		return a.linkWhatsApp(ctx, by)
+	})
+	t["link.look"] = looks(access.Configure, func(context.Context, struct{}) (Linking, error) {
+		if a.whatsapp == nil {
+			return Linking{Off: true}, nil
+		}
+		return a.linkState()
+	})
+	t["link.standing"] = looks(access.Configure, func(ctx context.Context, _ struct{}) (whatsapp.Standing, error) {
+		if a.whatsapp == nil {
+			return whatsapp.Standing{}, errNoWhatsApp
+		}
+		return a.whatsapp.Standing(ctx)
 	})
 	t["link.state"] = looks(access.Configure, func(context.Context, struct{}) (Linking, error) { return a.linkState() })
 }

@@ -102,6 +102,9 @@ func (c *Console) navigation(r *http.Request) []group {
 		}},
 		{Title: "People and proof", Links: []link{{Text: "People and leavers", Path: "/people"}, {Text: "Breaches", Path: "/breaches", Waits: waits.breaches}, {Text: "Set aside", Path: "/set-aside", Waits: aside}, {Text: "Gaps", Path: "/gaps"}, {Text: "Policies", Path: "/policies"}, {Text: "Quality", Path: "/quality"}, {Text: "Achieved", Path: "/measures"}, {Text: "Demand", Path: "/demand"}, {Text: "Proof", Path: "/proof"}, {Text: "Chats", Path: "/chats"}, {Text: "Assurance pack", Path: "/assurance"}}},
 	}
+	if c.who(r).May(access.Configure) {
+		groups = append(groups, group{Title: "Set up", Links: []link{{Text: "Link WhatsApp", Path: "/link"}}})
+	}
 	for _, g := range groups {
 		for i, l := range g.Links {
 			g.Links[i].Current = strings.HasPrefix(r.URL.Path+"/", strings.TrimSuffix(l.Path, "/")+"/")

@@ -29,7 +29,7 @@ func (c *Console) Routes() []Route {
 			{"GET /assets/", access.Public, asset},
 			{"/", access.Enter, c.missing},
 		},
-		c.holdRoutes(), c.retentionRoutes(), c.proofRoutes(), c.peopleRoutes(), c.qualityRoutes(), c.policyRoutes(), c.chatRoutes(), c.breachRoutes(), c.measureRoutes(),
+		c.holdRoutes(), c.retentionRoutes(), c.proofRoutes(), c.peopleRoutes(), c.qualityRoutes(), c.policyRoutes(), c.chatRoutes(), c.breachRoutes(), c.measureRoutes(), c.linkRoutes(),
 		c.signInRoutes(),
 		c.o.Also,
 	)

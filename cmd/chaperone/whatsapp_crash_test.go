@@ -1,0 +1,155 @@
+package main_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	whatsapp "chaperone/bots/whatsapp/lab"
+)
+
+// TestWhatsAppCrash kills the real program at named steps of the path and at any
+// time, while people write to its groups, and holds it against what stood on
+// their phones: every message is stored once, and each that asks for it led to
+// one prompt, however often the program was killed. 6 kills, or 200 with
+// CHAPERONE_SOAK.
+func TestWhatsAppCrash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: -short")
+	}
+	kills := 6
+	if os.Getenv("CHAPERONE_SOAK") != "" {
+		kills = 200
+	}
+	rng := rand.New(rand.NewPCG(seed(t), 1))
+	n := newNumberOn(t, build(t, "failpoint"), kills)
+	n.link()
+	steps := []string{"receive.begun", "receive.stored", "act.started", "act.called", "act.stored", anytime}
+	said := 0
+	for k := range kills {
+		step := steps[k%len(steps)]
+		cmd := n.command("run", "--data", "data")
+		cmd.Stderr = &n.log
+		if step != anytime {
+			cmd.Env = append(os.Environ(), fmt.Sprintf("CHAPERONE_FAILPOINT=%s:%d", step, 1+rng.IntN(3)))
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		for i, text := range []string{"The pumps are running", fmt.Sprintf("NHS number 999 123 4543 belongs to Edith Marlow, tally %d", k), "Thank you"} {
+			who := n.sam
+			if i != 1 {
+				who = n.priya
+			}
+			if _, err := who.Say(t.Context(), n.groups[k], text); err != nil {
+				t.Fatal(err)
+			}
+			said++
+		}
+		if step == anytime {
+			time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
+			_ = cmd.Process.Kill() // it may have ended
+		}
+		select {
+		case <-ended:
+		case <-time.After(2 * time.Minute):
+			_ = cmd.Process.Kill()
+			t.Fatalf("%s was not reached\n%s", step, n.log.String())
+		}
+		if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() {
+			t.Fatalf("it ended by itself at %s: %s\n%s", step, cmd.ProcessState, n.log.String())
+		}
+	}
+	n.start()
+	for k := range n.groups {
+		if err := until(func() error {
+			if !slices.ContainsFunc(n.sam.Seen(), func(s whatsapp.Seen) bool { return fromBot(s) && strings.Contains(s.Text, name(k)) }) {
+				return fmt.Errorf("Sam was not asked about %s", name(k))
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := until(func() error {
+		out, err := n.command("retention", "plan", "keep", "--data", "data").CombinedOutput()
+		if want := fmt.Sprintf("of %d messages", said); err != nil || !strings.Contains(string(out), want) {
+			return fmt.Errorf("want %q: %w\n%s", want, err, out)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	n.stop()
+	whispers := map[string]map[string]bool{} // by group; sent twice under one id it is one message
+	for _, s := range n.sam.Seen() {
+		for k := range n.groups {
+			if fromBot(s) && s.Kind == whatsapp.SeenText && s.About == "" && strings.Contains(s.Text, name(k)) {
+				if whispers[name(k)] == nil {
+					whispers[name(k)] = map[string]bool{}
+				}
+				whispers[name(k)][s.ID] = true
+			}
+		}
+	}
+	for g, ids := range whispers {
+		if len(ids) != 1 {
+			t.Errorf("%sSam was asked %d times about %s", repeated, len(ids), g)
+		}
+	}
+	t.Logf("%d kills, %d messages, %d prompts", kills, said, len(whispers))
+}
+
+// name is the subject of a group of the test.
+func name(k int) string { return fmt.Sprintf("Rest centre %03d", k) }
+
+// newNumberOn is newNumber with a binary and with several groups.
+func newNumberOn(t *testing.T, binary string, groups int) *number {
+	t.Helper()
+	l, err := whatsapp.New("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	n := &number{t: t, lab: l, dir: t.TempDir(), binary: binary}
+	for _, p := range []struct {
+		of           **whatsapp.Person
+		number, name string
+	}{{&n.sam, samsPhone, "Sam"}, {&n.priya, priyasPhone, "Priya"}, {&n.office, officePhone, "Office"}} {
+		if *p.of, err = l.AddPerson(t.Context(), p.number, p.name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := whatsapp.Root()
+	config := fmt.Sprintf(`organisation: Calderwick Borough Council
+contact: {name: Morag Sinclair, how: 01632 960120}
+listen: 127.0.0.1:0
+bots:
+  whatsapp: {enabled: true, pace: 0s, url: %q, noise_root: %s}
+prompts: {quiet: none, daily: 10000}
+retention:
+  - {id: keep, title: Chats, class: routine, chats: {kinds: [team]}, period: 30 days, disposal: destroy, cron: "0 2 * * *", zone: Europe/London, owner: Nasreen Malik, authority: RS 4.2, acting: true}
+chats:
+`, l.URL(), hex.EncodeToString(root[:]))
+	for k := range groups {
+		j, err := l.AddGroup(whatsapp.NewGroup{Subject: name(k), Hidden: k%2 == 0, Admins: []string{officePhone}, Members: []string{samsPhone, priyasPhone}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.groups = append(n.groups, j.String())
+		config += fmt.Sprintf("  - {id: whatsapp/%s, kind: team, mode: act, administrators: [Priya Nair, Dafydd Rees], assessment: DPIA-2026-014}\n", j.User)
+	}
+	if err := os.WriteFile(filepath.Join(n.dir, "chaperone.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
