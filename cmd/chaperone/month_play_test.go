@@ -19,6 +19,7 @@ directory:
   file: %s
   stale_after: 2400h
   mapping: {id: Staff number, name: Full name, phones: [Mobile], leaves: Leaving date}
+prompts: {daily: 3}
 `
 
 // life plays a month on the real binary.
