@@ -242,6 +242,7 @@ func (b *Bot) connected(s *session) {
 		err = b.tellOwn(s)
 	}
 	if err != nil {
+		_ = pause(s.ctx, time.Second) // where the connection ended, its end says why
 		s.end(fmt.Errorf("the list of chats: %w", err))
 		return
 	}

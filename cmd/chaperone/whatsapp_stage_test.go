@@ -356,14 +356,19 @@ func (s *phoneStage) reads(_ *testscript.TestScript, args []string) error {
 }
 
 func (s *phoneStage) prompts(_ *testscript.TestScript, args []string) error {
-	n := 0
+	var ids map[string]bool // sent once more after a crash it is the same message, with the same id
 	err := patiently("there are so many prompts", func() (bool, error) {
 		all, err := s.seen(args[0], "")
-		n = len(slices.DeleteFunc(all, func(x phoneSeen) bool { return x.Kind != "text" || x.About != "" || !prompts(x) }))
-		return fmt.Sprint(n) == args[1], err
+		ids = map[string]bool{}
+		for _, x := range all {
+			if x.Kind == "text" && x.About == "" && prompts(x) {
+				ids[x.ID] = true
+			}
+		}
+		return fmt.Sprint(len(ids)) == args[1], err
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %d", err, n)
+		return fmt.Errorf("%w: %v", err, ids)
 	}
 	return nil
 }
