@@ -15,12 +15,18 @@ func (e *Engine) lost(a chat.Account, why error) {
 	}
 }
 
-// recovered leaves out of what is not well the connections that are up again.
-// The caller holds the lock.
+// recovered leaves out of what is not well the connections that are up again, and
+// keeps why the others are not, whatever became of an action meanwhile. The
+// caller holds the lock.
 func (e *Engine) recovered() {
 	for a, b := range e.bots {
 		part := "account " + string(a)
-		if p, ok := b.(bots.Pulse); ok && e.ends[a] != "" && e.troubles[part] == e.ends[a] && p.Connected() {
+		p, ok := b.(bots.Pulse)
+		switch why := e.ends[a]; {
+		case !ok || why == "":
+		case !p.Connected():
+			e.troubles[part] = why
+		case e.troubles[part] == why:
 			delete(e.troubles, part)
 		}
 	}
