@@ -110,7 +110,7 @@ func (w *custody) cycle(t *testing.T, step string) {
 	default:
 		t.Fatalf("starting for %s: %v\n%s", step, err, w.l.tail())
 	}
-	giveUp := time.AfterFunc(30*time.Second, w.l.kill)
+	giveUp := time.AfterFunc(2*time.Minute, w.l.kill)
 	if step == anytime {
 		giveUp.Reset(time.Duration(100+w.rng.IntN(1000)) * time.Millisecond)
 	}
@@ -127,7 +127,7 @@ func (w *custody) cycle(t *testing.T, step string) {
 	if late := !giveUp.Stop(); late && step != anytime {
 		clock, _ := w.command("clock", "show")
 		runs, _ := w.command("retention", "list")
-		t.Fatalf("%s was not reached within 30 seconds: %s%s\n%s", step, clock, runs[:min(len(runs), 1000)], w.l.tail())
+		t.Fatalf("%s was not reached within two minutes: %s%s\n%s", step, clock, runs[:min(len(runs), 1000)], w.l.tail())
 	}
 	if !w.l.killed() {
 		t.Fatalf("the process ended by itself: %v\n%s", w.l.err, w.l.tail())

@@ -67,7 +67,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitHealth(t, l, http.StatusOK)
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(120 * time.Second)
 	for {
 		all, err := l.messages("rest-centre-team")
 		if err != nil {
@@ -116,7 +116,7 @@ func fill(t *testing.T, name string, leave int) {
 
 func waitHealth(t *testing.T, l *lab, want int) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(120 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		res, err := l.client.Get(l.url + "/healthz")
 		if err != nil {
 			t.Fatal(err)

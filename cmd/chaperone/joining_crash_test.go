@@ -128,7 +128,7 @@ func (w *inviting) up() bool { return w.l.ended != nil && w.l.alive() }
 func (w *inviting) bring(t *testing.T, what string, act func() error, done func(invited) bool) {
 	t.Helper()
 	began := false
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(120 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		s, err := w.state()
 		if err == nil && done(s) {
 			return

@@ -228,7 +228,7 @@ func (w *underKills) cycle(t *testing.T, k int, step string) {
 		w.end()
 		return
 	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(120 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-w.ended:
 			return

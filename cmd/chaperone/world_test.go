@@ -99,13 +99,13 @@ func (w *world) cycle(t *testing.T, step string) {
 	default:
 		t.Fatalf("starting for %s: %v\n%s", step, err, w.l.tail())
 	}
-	giveUp := time.AfterFunc(30*time.Second, w.l.kill)
+	giveUp := time.AfterFunc(2*time.Minute, w.l.kill)
 	if step == anytime {
 		giveUp.Reset(time.Duration(w.rng.IntN(300)) * time.Millisecond)
 	}
 	w.drive()
 	if late := !giveUp.Stop(); late && step != anytime {
-		t.Fatalf("%s was not reached within 30 seconds\n%s", step, w.l.tail())
+		t.Fatalf("%s was not reached within two minutes\n%s", step, w.l.tail())
 	}
 	if !w.l.killed() {
 		t.Fatalf("the process ended by itself: %v\n%s", w.l.err, w.l.tail())

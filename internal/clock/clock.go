@@ -228,7 +228,7 @@ func first(wall time.Time, zone *time.Location) time.Time {
 	t := wall.Add(-48 * time.Hour).In(zone)
 	for {
 		_, offset := t.Zone()
-		start, end := t.ZoneBounds()
+		start, end := bounds(t)
 		at := wall.Add(-time.Duration(offset) * time.Second)
 		if end.IsZero() || at.Before(end) {
 			if at.Before(start) {
@@ -238,4 +238,16 @@ func first(wall time.Time, zone *time.Location) time.Time {
 		}
 		t = end
 	}
+}
+
+// bounds are the beginning and the end of the time around t in which its zone
+// keeps one offset; they may be narrower. Where a zone's changes are reckoned by
+// its rule and not listed, the library takes every year for 365 days long: on
+// the last day of a leap year (2040 is the first in most zones) its end is past.
+func bounds(t time.Time) (start, end time.Time) {
+	start, end = t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		end = time.Date(t.UTC().Year()+1, time.January, 1, 0, 0, 0, 0, time.UTC).In(t.Location())
+	}
+	return start, end
 }

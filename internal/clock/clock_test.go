@@ -129,6 +129,21 @@ func TestLeapDayAcrossCentury(t *testing.T) {
 	}
 }
 
+// Beyond the listed changes of a zone the library takes every year for 365 days.
+func TestTheLastDayOfALeapYearHasARunToo(t *testing.T) {
+	for _, zone := range []string{"Europe/London", "Pacific/Auckland", "America/St_Johns"} {
+		s := schedule(t, "0 2 * * *", zone)
+		d := date(t, "2040-12-27")
+		for _, want := range []string{"2040-12-28", "2040-12-29", "2040-12-30", "2040-12-31", "2041-01-01", "2041-01-02"} {
+			next, slot, ok := s.Next(d)
+			if !ok || next != date(t, want) || slot.Format("2006-01-02 15:04") != want+" 02:00" {
+				t.Errorf("%s: after %v comes %v at %v, want %s", zone, d, next, slot, want)
+			}
+			d = next
+		}
+	}
+}
+
 func TestDueAfterDowntime(t *testing.T) {
 	s := schedule(t, "30 1 * * *", "Europe/London")
 	now := time.Date(2027, 3, 29, 8, 0, 0, 0, time.UTC)
