@@ -186,6 +186,7 @@ func (w *custody) hold(t *testing.T, passing bool) {
 	if w.held[room] != nil || w.passing[room] != "" {
 		return
 	}
+	passing = passing || strings.HasSuffix(room, "1") // else nothing may be left to hand over, and no step of that is reached
 	moving := make(chan struct{})
 	go func() { defer close(moving); _ = w.l.advance(31 * 24 * time.Hour) }()
 	time.Sleep(time.Duration(w.rng.IntN(80)) * time.Millisecond)
