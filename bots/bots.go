@@ -100,6 +100,17 @@ type Pulse interface {
 	Connected() bool
 }
 
+// Revealer is implemented by bots that show a prompt only when its member asks
+// for it, where they let nobody write to them.
+type Revealer interface {
+	// Reveal says who knows the prompts. It is called once, before Run.
+	Reveal(waiting Waiting)
+}
+
+// Waiting lists the prompts that wait for a member in a chat, as they now are.
+// What it gives is for that member alone.
+type Waiting func(ctx context.Context, id chat.ID, member chat.MemberID) ([]Prompt, error)
+
 // Greeted is implemented by bots whose platform takes it amiss when they write
 // first. Members are asked to begin.
 type Greeted interface {

@@ -247,6 +247,7 @@ type Load struct {
 	Chat    Chat
 	Events  []Pending
 	Prompts []Shown // those of the members and messages that the events speak of
+	Chosen  []Chosen
 }
 
 // Settlement is everything that was decided about a batch of one chat's events.
@@ -467,6 +468,9 @@ func New(o Options) *Engine {
 		e.bots[b.Account()] = b
 		if c, ok := b.(bots.Conversant); ok {
 			c.Converse(e.Converse)
+		}
+		if r, ok := b.(bots.Revealer); ok {
+			r.Reveal(e.Waiting)
 		}
 	}
 	e.o.Setting = e.withJoining(o.Setting)

@@ -205,15 +205,11 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 	case chat.Posted, chat.Edited:
 		found, err := b.scan(ctx, ev)
 		if err != nil {
-			if p.Tries+1 < tries {
-				b.s.Retry = append(b.s.Retry, p.Seq)
-				return false
-			}
-			b.s.Aside = append(b.s.Aside, p.Seq)
-			if ev.Kind == chat.Edited { // what it says now is not known, so that nothing disposes of it
+			aside := b.failed(p)
+			if aside && ev.Kind == chat.Edited { // what it says now is not known, so that nothing disposes of it
 				b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Unknown: true, Revision: ev.Revision})
 			}
-			return true
+			return aside
 		}
 		b.said(ev, found)
 	case chat.Deleted:
@@ -222,11 +218,25 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 			b.touched[sh] = true
 		}
 		b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Deleted: true, By: ev.Member, At: ev.At})
+	case chat.Wanted:
+		if found, err := b.scan(ctx, ev); err == nil {
+			b.wanted(ev, found)
+		} else if p.Tries+1 < tries {
+			b.s.Retry = append(b.s.Retry, p.Seq)
+			return false
+		} else {
+			b.s.Aside = append(b.s.Aside, p.Seq)
+			return true
+		}
 	case chat.Answered:
 		b.answered(ev)
 	case chat.Ticked:
 		if sh := b.prompt(ev); sh != nil && sh.Tick(b.now, ev.Step, ev.Done) {
 			b.touched[sh] = true
+		}
+	case chat.Captured:
+		if !b.captured(ctx, ev) {
+			return b.failed(p)
 		}
 	case chat.Joined:
 		b.welcome(ev)
@@ -240,6 +250,17 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 		}
 	}
 	b.s.Done = append(b.s.Done, p.Seq)
+	return true
+}
+
+// failed has an event tried again, or sets it aside where it failed too often,
+// and reports whether the chat goes on.
+func (b *batch) failed(p Pending) bool {
+	if p.Tries+1 < tries {
+		b.s.Retry = append(b.s.Retry, p.Seq)
+		return false
+	}
+	b.s.Aside = append(b.s.Aside, p.Seq)
 	return true
 }
 
