@@ -9,6 +9,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,7 @@ type Bot struct {
 
 	mu         sync.Mutex
 	me         string // user id
+	app        string // id of the application
 	reads      bool   // the content of messages is given to it
 	guilds     map[string]*guild
 	channels   map[string]*channel // threads too
@@ -68,6 +70,14 @@ type Bot struct {
 	refused    []time.Time // answers of 401 and 403, of which ten thousand ban an address
 	identified time.Time
 	up         bool // the gateway tells what happens
+
+	lines  map[string]place       // prompt to the line that calls its member
+	views  map[string]glimpse     // prompt to where it stands before its member alone
+	going  map[string]*deletions  // by channel: what is about to be deleted together
+	talked map[string][]time.Time // by member: when they were answered
+
+	answer  bots.Answerer // who answers what is said to the bot alone; nil: nobody
+	waiting bots.Waiting  // who knows what waits for a member; nil: nobody
 }
 
 // place is where a message stands.
@@ -79,6 +89,7 @@ type life struct {
 	lanes *lane.Lanes
 	work  sync.WaitGroup
 	lost  chan struct{} // the connection has ended
+	talks chan spoken
 }
 
 // intents are what the gateway is asked to tell.
@@ -102,6 +113,7 @@ func New(o Options) (*Bot, error) {
 	b := &Bot{
 		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{},
 		shown: map[string]place{}, from: map[string]string{},
+		lines: map[string]place{}, views: map[string]glimpse{}, going: map[string]*deletions{}, talked: map[string][]time.Time{},
 	}
 	s, err := discordgo.New("Bot " + o.Token)
 	if err != nil {
@@ -138,7 +150,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx}
+	l := &life{ctx: ctx, talks: make(chan spoken, talksMost)}
 	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Plain: plain, Shut: true, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {
@@ -148,6 +160,10 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	b.life = l
 	b.mu.Unlock()
+	l.work.Go(func() { b.talk(l) })
+	if err := b.offer(ctx); err != nil && ctx.Err() == nil {
+		b.o.Log.Warn("Discord: the commands could not be registered; people can write to the bot instead", "err", plain(err))
+	}
 	defer func() {
 		cancel()
 		b.mu.Lock()
@@ -224,6 +240,7 @@ func (b *Bot) disconnected() {
 type application struct {
 	ID    string `json:"id"`
 	Flags int    `json:"flags"`
+	Bot   user   `json:"bot"` // of old applications its id is another
 }
 
 // whoami learns who the bot is.
@@ -233,7 +250,7 @@ func (b *Bot) whoami(ctx context.Context) (app application, err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.me = app.ID
+	b.app, b.me = app.ID, cmp.Or(app.Bot.ID, app.ID)
 	return app, nil
 }
 

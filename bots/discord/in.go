@@ -100,6 +100,9 @@ func (b *Bot) messageEvent(e *discordgo.Event) error {
 		return errUnreadable
 	}
 	if m.Guild == "" { // what is said to the bot itself is no chat
+		if l := b.now(); l != nil && e.Type == "MESSAGE_CREATE" {
+			b.heardAlone(l, &m.message)
+		}
 		return nil
 	}
 	local := b.home(m.Channel)
@@ -355,10 +358,7 @@ func (b *Bot) interaction(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &i); err != nil {
 		return err
 	}
-	who := i.User.ID
-	if who == "" {
-		who = i.Member.User.ID
-	}
+	who := i.who().ID
 	l := b.now()
 	if l == nil {
 		return nil
@@ -369,6 +369,15 @@ func (b *Bot) interaction(raw json.RawMessage) error {
 		ev.Chat, ev.Prompt = b.id(parts[1]), parts[2]
 	}
 	switch {
+	case i.Type == aCommand:
+		b.commanded(l, &i)
+		return nil
+	case parts[0] == customShow && len(parts) == 3:
+		b.reveal(l, &i, parts[1])
+		return nil
+	case parts[0] == customSay && len(parts) > 1:
+		b.alone(l, &i, strings.TrimPrefix(i.Data.CustomID, customSay+separator))
+		return nil
 	case parts[0] == customAnswer && len(parts) == 4:
 		ev.Kind, ev.Answer = chat.Answered, parts[3]
 	case parts[0] == customForm && len(parts) == 4:
@@ -400,17 +409,39 @@ func (b *Bot) now() *life {
 // pressed is what a person did.
 type pressed struct {
 	ID     string `json:"id"`
+	Type   int    `json:"type"`
 	Token  string `json:"token"`
+	Guild  string `json:"guild_id"`
 	User   user   `json:"user"`
 	Member member `json:"member"`
 	Data   struct {
-		CustomID   string `json:"custom_id"`
+		CustomID string `json:"custom_id"`
+		Name     string `json:"name"` // of a command
+		Kind     int    `json:"type"`
+		Target   string `json:"target_id"`
+		Options  []struct {
+			Value json.RawMessage `json:"value"`
+		} `json:"options"`
+		Resolved struct {
+			Messages map[string]message `json:"messages"`
+		} `json:"resolved"`
 		Components []struct {
 			Components []struct {
 				Value string `json:"value"`
 			} `json:"components"`
 		} `json:"components"`
 	} `json:"data"`
+}
+
+// aCommand is the type of what a command does.
+const aCommand = 2
+
+// who did it.
+func (p *pressed) who() user {
+	if p.User.ID != "" {
+		return p.User
+	}
+	return p.Member.User
 }
 
 // text is what was written into a form.

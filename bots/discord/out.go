@@ -39,11 +39,7 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	case bots.Whisper:
 		return "", b.whisper(ctx, e)
 	case bots.Revise:
-		at, err := b.find(ctx, e.Member, e.Prompt.ID)
-		if err != nil {
-			return "", err
-		}
-		return "", b.call(ctx, "PATCH", discordgo.EndpointChannelMessage(at.channel, at.message), prompted(e, ""), nil)
+		return "", b.revise(ctx, e)
 	case bots.Remind:
 		return "", b.remind(ctx, e)
 	case bots.Tell:
@@ -51,11 +47,10 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		if err != nil {
 			return "", err
 		}
-		text := inert(e.Text)
-		if len(e.Choices) > 0 {
-			text += "\n\n" + inert(strings.Join(e.Choices, " · "))
-		}
-		_, err = b.post(ctx, dm, body(cut(text, longest), e.Key, aboutRow(e.Key)))
+		what := said(bots.Reply{Text: e.Text, Choices: e.Choices}, e.Key)
+		rows := what["components"].([]m)
+		what["components"] = append(rows[:min(len(rows), rowMost-1)], aboutRow(e.Key)...)
+		_, err = b.post(ctx, dm, what)
 		return "", err
 	case bots.Post:
 		made, err := b.post(ctx, e.Chat.Local, body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key)))
@@ -65,7 +60,7 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		if !snowflake(at.message) || !snowflake(at.channel) {
 			return "", bots.ErrGone
 		}
-		return "", b.call(ctx, "DELETE", discordgo.EndpointChannelMessage(at.channel, at.message), nil, nil, because("Chaperone: agreed with its sender, or due by the schedule"))
+		return "", b.erase(ctx, at)
 	case bots.Remove:
 		c := b.channel(e.Chat.Local)
 		return "", b.call(ctx, "DELETE", discordgo.EndpointGuildMember(c.Guild, url.PathEscape(string(e.Member))), nil, nil, because("Chaperone: has left, by the staff directory"))
@@ -112,10 +107,13 @@ func (b *Bot) post(ctx context.Context, channel string, what m) (made message, e
 
 func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
 	dm, err := b.conversation(ctx, e.Member)
-	if err != nil {
-		return err
+	var made message
+	if err == nil {
+		made, err = b.post(ctx, dm, prompted(e, e.Key))
 	}
-	made, err := b.post(ctx, dm, prompted(e, e.Key))
+	if errors.Is(err, errClosed) {
+		return b.beckon(ctx, e)
+	}
 	if err != nil {
 		return err
 	}
@@ -127,8 +125,17 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
 
 // remind says once more that something is open, below the prompt itself.
 func (b *Bot) remind(ctx context.Context, e bots.Effect) error {
-	at, err := b.find(ctx, e.Member, e.Prompt.ID)
-	if err != nil {
+	at, err := b.called(ctx, e)
+	if err == nil { // the line comes once more, below what was said since
+		if err := b.beckon(ctx, e); err != nil {
+			return err
+		}
+		err := b.call(ctx, "DELETE", discordgo.EndpointChannelMessage(at.channel, at.message), nil, nil)
+		return ignore(err, bots.ErrGone)
+	} else if !errors.Is(err, bots.ErrGone) {
+		return err
+	}
+	if at, err = b.find(ctx, e.Member, e.Prompt.ID); err != nil {
 		return err
 	}
 	what := body(cut(inert(e.Prompt.Title)+"\n"+inert(e.Prompt.Note), longest), e.Key, aboutRow(e.Key))
@@ -216,6 +223,9 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 	switch e.Kind {
 	case bots.Whisper:
 		_, err := b.find(ctx, e.Member, e.Prompt.ID)
+		if errors.Is(err, bots.ErrGone) {
+			_, err = b.called(ctx, e)
+		}
 		return "", err == nil, ignore(err, bots.ErrGone)
 	case bots.Delete:
 		if _, err := b.Fetch(ctx, e.Chat, e.Message); err != nil {
@@ -240,7 +250,13 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 		return "", false, nil
 	}
 	name := mark(e.Key)
-	found, err := b.own(ctx, in, func(x message) bool { return json.Valid(x.Components) && strings.Contains(string(x.Components), name) })
+	is := func(x message) bool { return json.Valid(x.Components) && strings.Contains(string(x.Components), name) }
+	found, err := b.own(ctx, in, is)
+	if errors.Is(err, bots.ErrGone) && e.Kind == bots.Remind {
+		if at := b.standsFor(e); at != "" {
+			found, err = b.own(ctx, at, is)
+		}
+	}
 	if err != nil {
 		return "", false, ignore(err, bots.ErrGone)
 	}

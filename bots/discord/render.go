@@ -21,6 +21,8 @@ const (
 	customForm   = "f" // chat, prompt, answer: the form, sent
 	customTick   = "t" // chat, prompt, step, 1 or 0
 	customAbout  = "k" // the mark of the effect that made the message
+	customShow   = "s" // chat, prompt in short: shows what waits for whoever presses
+	customSay    = "c" // words: says them to the bot alone
 )
 
 // The kinds of component and of reply.
@@ -33,6 +35,7 @@ const (
 	secondary = 2
 
 	silently = 6
+	thinking = 5
 	saying   = 4
 	asking   = 9
 
@@ -48,10 +51,12 @@ type reply struct {
 	Data m   `json:"data,omitempty"`
 }
 
-func (b *Bot) respond(ctx context.Context, p *pressed, r reply) {
-	if err := b.call(ctx, "POST", discordgo.EndpointInteractionResponse(p.ID, p.Token), r, nil); err != nil && ctx.Err() == nil {
+func (b *Bot) respond(ctx context.Context, p *pressed, r reply) bool {
+	err := b.call(ctx, "POST", discordgo.EndpointInteractionResponse(p.ID, p.Token), r, nil)
+	if err != nil && ctx.Err() == nil {
 		b.o.Log.Debug("Discord: a press was answered too late", "err", plain(err))
 	}
+	return err == nil
 }
 
 // form asks for a sentence of the member's own.
@@ -70,13 +75,11 @@ func about() reply {
 }
 
 // mark names an effect where Discord keeps it: on the button below its message.
-func mark(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return customAbout + separator + hex.EncodeToString(sum[:12])
-}
+func mark(key string) string { return customAbout + separator + short(key) }
 
-// nonce keeps Discord from making the same message twice within some minutes.
-func nonce(key string) string {
+// short names a key in 24 letters, which is what a nonce may have: it keeps
+// Discord from making the same message twice within some minutes.
+func short(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:12])
 }
@@ -85,7 +88,7 @@ func nonce(key string) string {
 func body(content string, key string, components []m) m {
 	out := m{"content": content, "allowed_mentions": m{"parse": []string{}}, "components": components, "flags": noCards}
 	if key != "" {
-		out["nonce"], out["enforce_nonce"] = nonce(key), true
+		out["nonce"], out["enforce_nonce"] = short(key), true
 	}
 	return out
 }

@@ -176,6 +176,9 @@ var errUnreadable = errors.New("discord: an answer cannot be read")
 // errToken means that the token is refused.
 var errToken = errors.New("the token is refused")
 
+// errClosed means that somebody lets nobody write to them.
+var errClosed = errors.New("they take no direct messages")
+
 // circuit is how many refusals within ten minutes end all calling: ten thousand
 // would ban the address for everybody behind it.
 const (
@@ -270,6 +273,8 @@ func outcome(err error) error {
 		return errors.Join(errToken, bots.ErrForbidden)
 	case code == 10003, code == 10004, code == 10007, code == 10008, code == 10013, code == 50278:
 		return bots.ErrGone
+	case code == 50007:
+		return errors.Join(errClosed, bots.ErrForbidden)
 	case code == 50034:
 		return bots.ErrTooLate
 	case status == http.StatusForbidden:

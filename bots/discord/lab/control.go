@@ -113,6 +113,7 @@ type doing struct {
 	Status  int    `json:"status"`
 	After   int    `json:"retry_after_ms"`
 	Slow    int    `json:"slow_ms"`
+	Minutes int    `json:"minutes_ago"`
 }
 
 // answerWait is how long a press waits for what is answered to it.
@@ -127,7 +128,7 @@ func (l *Lab) Control() http.Handler {
 	for path, do := range map[string]func(doing) (any, error){
 		"/people": func(d doing) (any, error) { return made(l.Person(d.Name), nil) },
 		"/say": func(d doing) (any, error) {
-			return made(l.SayMore(d.User, d.Channel, Words{Text: d.Text, ReplyTo: d.Message, File: d.File}))
+			return made(l.SayMore(d.User, d.Channel, Words{Text: d.Text, ReplyTo: d.Message, File: d.File, Ago: time.Duration(d.Minutes) * time.Minute}))
 		},
 		"/edit":    func(d doing) (any, error) { return nil, l.Edit(d.User, d.Channel, d.Message, d.Text) },
 		"/delete":  func(d doing) (any, error) { return nil, l.Delete(d.User, d.Channel, d.Message) },
@@ -138,6 +139,11 @@ func (l *Lab) Control() http.Handler {
 		"/thread":  func(d doing) (any, error) { return made(l.Thread(d.User, d.Channel, d.Name, d.Text)) },
 		"/archive": func(d doing) (any, error) { l.Archive(d.Thread); return nil, nil },
 		"/press":   l.pressed,
+		"/command": l.commanded,
+		"/role": func(d doing) (any, error) {
+			l.Grant(d.Guild, d.User, l.Role(d.Guild, d.Name, Everyone))
+			return nil, nil
+		},
 		"/faults": func(d doing) (any, error) {
 			l.Fail(Fault{Route: d.Route, Times: d.Times, Status: d.Status, After: time.Duration(d.After) * time.Millisecond, Slow: time.Duration(d.Slow) * time.Millisecond})
 			return nil, nil
@@ -174,6 +180,19 @@ func (l *Lab) pressed(d doing) (any, error) {
 	}
 	if kind == 0 {
 		return nil, fmt.Errorf("the press was not answered")
+	}
+	return map[string]int{"answered": kind}, nil
+}
+
+// commanded gives a command, with the text as its first option.
+func (l *Lab) commanded(d doing) (any, error) {
+	in, err := l.Command(d.User, d.Channel, d.Message, d.Name, d.Text)
+	if err != nil {
+		return nil, err
+	}
+	kind, _ := l.Answered(in, answerWait)
+	if kind == 0 {
+		return nil, fmt.Errorf("the command was not answered")
 	}
 	return map[string]int{"answered": kind}, nil
 }

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -56,6 +58,9 @@ type Command struct {
 	Contexts    []int  `json:"contexts,omitempty"`
 }
 
+// commandName is how commands that are written are called.
+var commandName = regexp.MustCompile(`^[-_a-z0-9]{1,32}$`)
+
 func getCommands(r *request) (answer, *failure) {
 	out := r.app.Commands
 	if out == nil {
@@ -73,7 +78,8 @@ func putCommands(r *request) (answer, *failure) {
 		if c.Type == 0 {
 			c.Type = 1
 		}
-		if c.Name == "" || len(c.Name) > 32 || (c.Type == 1) != (c.Description != "") {
+		slash := c.Type == 1
+		if c.Name == "" || len(c.Name) > 32 || slash != (c.Description != "") || slash && !commandName.MatchString(c.Name) || len(c.Description) > 100 {
 			return no(errForm)
 		}
 		c.ID, c.Application, c.Version = r.lab.next(), r.app.ID, r.lab.next()
@@ -142,7 +148,10 @@ func postCallback(r *request) (answer, *failure) {
 			return no(f)
 		}
 		in.Said = r.lab.reply(in, c, &cb.Data.draft)
-	case answerLater, answerSilently:
+	case answerLater: // "thinking…", until it is edited
+		cb.Data.Flags |= thinking
+		in.Said = r.lab.reply(in, c, &cb.Data.draft)
+	case answerSilently:
 	case answerUpdate:
 		if in.On == nil {
 			return no(errForm)
@@ -241,6 +250,10 @@ func patchFollowup(r *request) (answer, *failure) {
 	if f := r.in(&d); f != nil {
 		return no(f)
 	}
+	if d.Content != nil && utf8.RuneCountInString(*d.Content) > longest {
+		return no(errForm)
+	}
+	m.Flags &^= thinking
 	r.lab.edit(m, &d)
 	if m.only == 0 {
 		r.lab.tellMessage(c, "MESSAGE_UPDATE", m)

@@ -416,7 +416,7 @@ func TestAForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, _ := w.Say(w.sam, w.general, "we close at six")
-	in, err := w.Command(w.sam, w.general, m, "Capture this", nil)
+	in, err := w.Command(w.sam, w.general, m, "Capture this", "")
 	if err != nil {
 		t.Fatal(err)
 	}

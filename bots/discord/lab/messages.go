@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -238,7 +239,8 @@ func numbered(list []any) []any {
 // posted puts a message into its channel and tells everyone who may see it.
 func (l *Lab) posted(c *Channel, m *Message) {
 	c.messages = append(c.messages, m)
-	c.Last = &m.ID
+	slices.SortFunc(c.messages, func(a, b *Message) int { return cmp.Compare(a.ID, b.ID) })
+	c.Last = &c.messages[len(c.messages)-1].ID
 	if c.Count != nil {
 		*c.Count++
 		*c.Total++

@@ -172,6 +172,9 @@ type Message struct {
 // ephemeral is the flag of a message that one user sees.
 const ephemeral = 1 << 6
 
+// thinking is the flag of a message that an application has yet to write.
+const thinking = 1 << 7
+
 // Guild is a server in Discord's words.
 type Guild struct {
 	ID      ID

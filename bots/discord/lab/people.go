@@ -20,6 +20,7 @@ type Words struct {
 	ReplyTo ID
 	File    string // the name of a file that comes with it; empty is none
 	Data    []byte
+	Ago     time.Duration // how long ago it was said; it is told of now
 }
 
 // Say posts as a person.
@@ -51,6 +52,7 @@ func (l *Lab) SayMore(who, channel ID, w Words) (ID, error) {
 		d.Reference = &Reference{Message: w.ReplyTo, Guild: c.Guild}
 	}
 	m := l.compose(c, u, &d)
+	m.ID, m.At = m.ID-ID(w.Ago.Milliseconds())<<22, m.At.Add(-w.Ago)
 	if w.File != "" {
 		a := &Attachment{ID: l.next(), Filename: w.File, Size: len(w.Data), data: w.Data}
 		a.URL = fmt.Sprintf("/attachments/%s/%s/%s", c.ID, a.ID, w.File)
@@ -199,31 +201,39 @@ func (l *Lab) Submit(in *Interaction, text string) (*Interaction, error) {
 	return l.ask(in.app, AskedModal, l.users[in.User], c, map[string]any{"custom_id": in.Modal["custom_id"], "components": rows}, in.On), nil
 }
 
-// Command gives a command: with a message, from its context menu.
-func (l *Lab) Command(who, channel, message ID, name string, options map[string]string) (*Interaction, error) {
+// Command gives a command: with a message, from its context menu; else with a
+// text, where it has an option for one.
+func (l *Lab) Command(who, channel, message ID, name, text string) (*Interaction, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.channels[channel]
+	if c == nil || !l.may(who, c).Has(View) {
+		return nil, ErrNotThere
+	}
 	for _, app := range l.apps {
 		i := slices.IndexFunc(app.Commands, func(x *Command) bool { return x.Name == name })
-		if i < 0 || c == nil {
+		if i < 0 {
 			continue
 		}
 		cmd := app.Commands[i]
 		data := map[string]any{"id": cmd.ID, "name": cmd.Name, "type": cmd.Type}
-		if message != 0 {
+		if cmd.Type == 3 {
 			m := c.message(message)
 			if m == nil {
 				return nil, ErrNotThere
 			}
+			whole := *app // what is pointed at is shown, whatever the intents
+			whole.Intents |= IntentContent
 			data["target_id"] = message
-			data["resolved"] = map[string]any{"messages": map[string]any{message.String(): l.shown(m, app)}}
+			data["resolved"] = map[string]any{"messages": map[string]any{message.String(): l.shown(m, &whole)}}
 		}
-		var list []any
-		for k, v := range options {
-			list = append(list, map[string]any{"name": k, "type": 3, "value": v})
+		if text != "" {
+			if len(cmd.Options) == 0 {
+				return nil, fmt.Errorf("%w: %s takes no text", ErrMayNot, name)
+			}
+			option, _ := cmd.Options[0].(map[string]any)
+			data["options"] = []any{map[string]any{"name": option["name"], "type": 3, "value": text}}
 		}
-		data["options"] = list
 		return l.ask(app, AskedCommand, l.users[who], c, data, nil), nil
 	}
 	return nil, ErrNotThere
