@@ -62,7 +62,6 @@ const (
 	Answered EventKind = "answered" // Member, Prompt, Answer, Text (what they wrote, where the answer wants it)
 	Ticked   EventKind = "ticked"   // Member, Prompt, Step, Done
 	Wanted   EventKind = "wanted"   // somebody wants a message kept as a record: Member (who), Message, Answer (who wrote it), Text; At is when it was written
-	Captured EventKind = "captured" // Member, who chose to keep it; Message, Text (as it now reads)
 )
 
 // Event is one thing that happened in a chat, as the platform reports it. It

@@ -156,6 +156,12 @@ func (e *Engine) renderTell(ctx context.Context, a *Action) (text string, choice
 		return e.renderAsks(ctx, v, *a)
 	case cmdCheck:
 		return v.Texts.Say("check_private", prompt.Values{}), nil, nil
+	case tellCaptured, tellWatching, tellUnread, tellSecret:
+		load, err := e.o.Store.Take(ctx, a.Chat, 0)
+		if err != nil {
+			return "", nil, err
+		}
+		return v.Texts.Say(what, e.values(v, load.Chat.Name)), nil, nil
 	}
 	r, err := e.obey(ctx, asking{who: m, chat: a.Chat, name: e.nameOf(ctx, m)}, known{name: what, language: lang})
 	return r.Text, r.Choices, err

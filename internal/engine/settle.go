@@ -219,24 +219,14 @@ func (b *batch) take(ctx context.Context, p Pending) bool {
 		}
 		b.s.Messages = append(b.s.Messages, Message{ID: ev.Message, Deleted: true, By: ev.Member, At: ev.At})
 	case chat.Wanted:
-		if found, err := b.scan(ctx, ev); err == nil {
-			b.wanted(ev, found)
-		} else if p.Tries+1 < tries {
-			b.s.Retry = append(b.s.Retry, p.Seq)
-			return false
-		} else {
-			b.s.Aside = append(b.s.Aside, p.Seq)
-			return true
+		if !b.wanted(ctx, ev) {
+			return b.failed(p)
 		}
 	case chat.Answered:
 		b.answered(ev)
 	case chat.Ticked:
 		if sh := b.prompt(ev); sh != nil && sh.Tick(b.now, ev.Step, ev.Done) {
 			b.touched[sh] = true
-		}
-	case chat.Captured:
-		if !b.captured(ctx, ev) {
-			return b.failed(p)
 		}
 	case chat.Joined:
 		b.welcome(ev)

@@ -84,6 +84,11 @@ func (p *Prompt) Give(now time.Time, answer, record string, can Can) (Wish, bool
 	return w, true
 }
 
+// Offers reports whether the member can give an answer now.
+func (p *Prompt) Offers(answer string, can Can) bool {
+	return p.Waiting() && slices.Contains(p.answers(can), answer)
+}
+
 // wish works out what an answer asks the bot to do, and whether it ends the
 // prompt.
 func (p *Prompt) wish(now time.Time, answer, record string) (w Wish, ends bool) {

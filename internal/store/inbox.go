@@ -167,7 +167,10 @@ func (s *Store) Take(ctx context.Context, id chat.ID, limit int) (engine.Load, e
 	if load.Events, err = s.events(ctx, id, n, limit); err != nil || len(load.Events) == 0 {
 		return load, err
 	}
-	load.Prompts, err = s.concerned(ctx, id, n, load.Events)
+	if load.Prompts, err = s.concerned(ctx, id, n, load.Events); err != nil {
+		return load, err
+	}
+	load.Chosen, err = s.chosen(ctx, id, n, load.Events)
 	return load, err
 }
 
@@ -210,7 +213,7 @@ func (s *Store) concerned(ctx context.Context, id chat.ID, n int64, events []eng
 	for _, p := range events {
 		add(&ids, p.Event.Prompt)
 		add(&members, string(p.Event.Member))
-		if p.Event.Kind == chat.Edited || p.Event.Kind == chat.Deleted {
+		if p.Event.Kind == chat.Edited || p.Event.Kind == chat.Deleted || p.Event.Kind == chat.Wanted {
 			add(&messages, string(p.Event.Message))
 		}
 	}
