@@ -29,47 +29,59 @@ const (
 
 func (l list) lines() string { return [...]string{givenText, surnameText, wordText}[l] }
 
-// inList searches a list without allocating.
-func inList(in list, word string) bool {
-	if held()[hashOf(word)]>>in&1 == 0 {
-		return false
-	}
-	lines := in.lines()
-	lo, hi := 0, len(lines)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		from := strings.LastIndexByte(lines[lo:mid], '\n') + 1 + lo
-		to := strings.IndexByte(lines[from:], '\n') + from
-		switch line := lines[from:to]; {
-		case line == word:
-			return true
-		case line < word:
-			lo = to + 1
-		default:
-			hi = from
-		}
-	}
-	return false
+// lists are some of them, a bit each.
+type lists uint8
+
+func (l lists) has(one list) bool { return l>>one&1 == 1 }
+
+// listed says in which lists a word is. It does not allocate.
+func listed(word string) lists {
+	t := gazetteer()
+	return lists(t[t.find(word)] >> 2 & 7)
 }
 
-// held says for every hash in which lists there are words that have it: most
-// words that are looked up are in none.
-var held = sync.OnceValue(func() *[1 << 18]uint8 {
-	var table [1 << 18]uint8
+func inList(l list, word string) bool { return listed(word).has(l) }
+
+// wordTable holds the words of all lists by their hash: for each the list from
+// which it was taken, the lists that it is in, and its place in the first. A
+// word whose cell is taken is in the next one that is free.
+type wordTable [1 << 17]uint32
+
+var gazetteer = sync.OnceValue(func() *wordTable {
+	var t wordTable
 	for _, l := range [...]list{givenNames, surnames, ordinaryWords} {
+		place := 0
 		for line := range strings.Lines(l.lines()) {
-			table[hashOf(strings.TrimSuffix(line, "\n"))] |= 1 << l
+			i := t.find(strings.TrimSuffix(line, "\n"))
+			if t[i] == 0 {
+				t[i] = uint32(place)<<5 | uint32(l)
+			}
+			t[i] |= 1 << (2 + l)
+			place += len(line)
 		}
 	}
-	return &table
+	return &t
 })
+
+// find gives the cell of a word, or the one where it would be.
+func (t *wordTable) find(word string) uint32 {
+	for i := hashOf(word); ; i = (i + 1) % uint32(len(t)) {
+		if t[i] == 0 {
+			return i
+		}
+		lines := list(t[i] & 3).lines()[t[i]>>5:]
+		if len(lines) > len(word) && lines[len(word)] == '\n' && lines[:len(word)] == word {
+			return i
+		}
+	}
+}
 
 func hashOf(word string) uint32 {
 	h := uint32(2166136261)
 	for i := range len(word) {
 		h = (h ^ uint32(word[i])) * 16777619
 	}
-	return (h ^ h>>18) & (1<<18 - 1)
+	return (h ^ h>>17) & (1<<17 - 1)
 }
 
 // nameStarts is the part {given-name} of patterns: a word that may be a given
@@ -165,7 +177,8 @@ func IsGivenName(w string) bool {
 		return false
 	}
 	low := lowerWord(w, make([]byte, 0, 24))
-	return inList(givenNames, low) && !inList(ordinaryWords, low)
+	in := listed(low)
+	return in.has(givenNames) && !in.has(ordinaryWords)
 }
 
 // MaybeName says whether two neighbouring words may be a person's name that
@@ -224,7 +237,8 @@ type part struct{ given, family, ordinary, capital bool }
 func partOf(w string) part {
 	w = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), ".")
 	low := lowerWord(w, make([]byte, 0, 32))
-	p := part{given: inList(givenNames, low), family: inList(surnames, low), ordinary: inList(ordinaryWords, low), capital: capitalised(w)}
+	in := listed(low)
+	p := part{given: in.has(givenNames), family: in.has(surnames), ordinary: in.has(ordinaryWords), capital: capitalised(w)}
 	if i := strings.IndexAny(low, "-'"); i > 0 && i < len(low)-1 { // double-barrelled, O'Neil
 		p.family = p.family || inList(surnames, low[i+1:]) || inList(surnames, low[:i])
 		p.ordinary = false
@@ -345,5 +359,5 @@ func IsWord(w string) bool {
 		return true
 	}
 	low := lowerWord(w, make([]byte, 0, 32))
-	return inList(ordinaryWords, low) || inList(givenNames, low) || inList(surnames, low)
+	return listed(low) != 0
 }

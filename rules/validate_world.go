@@ -173,7 +173,7 @@ func lookAlikeHost(v string) bool {
 }
 
 // trustedNames are names that scams borrow, by their first letter.
-var trustedNames = map[byte][]string{
+var trustedNames = [256][]string{
 	'-': {"-nhs", "-gov.", "-gov-"},
 	'a': {"amazon", "apple-", "airbnb", "argos"},
 	'b': {"barclays", "booking-", "britishgas", "british-gas", "binance"},

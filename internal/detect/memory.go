@@ -50,7 +50,7 @@ const (
 )
 
 // manyKnown is from how many transitions on a state has its cells for itself.
-const manyKnown = 12
+const manyKnown = 24
 
 // emptyMemory has room for so many cells, with the four starts to come.
 func (a *automaton) emptyMemory(room int) *memory {

@@ -78,6 +78,7 @@ func (x *lexicon) learnSlips() {
 			for _, slip := range slipsOf(e.words[0]) {
 				if h := hashOf(slip); x.first.get(h) == nil && !rules.IsWord(slip) {
 					x.slips.of[h] = e.words[0]
+					x.known.add(h)
 				}
 			}
 		}

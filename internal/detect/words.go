@@ -68,7 +68,17 @@ type lexicon struct {
 	first entries             // by the first word of a phrase, whole
 	stems entries             // by its first letters, where it ends in *
 	slips slips               // by how a first word is misspelt
+	known words               // the hashes that are in one of these
 }
+
+// words is a set of hashes, and of some that share their bits: a first glance
+// at a word, since most that people write begin no phrase.
+type words [1 << 12]uint64
+
+func (w *words) add(hash uint32)      { w[w.place(hash)] |= 1 << (hash & 63) }
+func (w *words) has(hash uint32) bool { return w[w.place(hash)]>>(hash&63)&1 == 1 }
+
+func (*words) place(hash uint32) uint32 { return (hash>>6 ^ hash>>18) & (1<<12 - 1) }
 
 // entry is a phrase of one of the sets.
 type entry struct {
@@ -158,9 +168,11 @@ func (x *lexicon) set(words []string) *wordSet {
 		if stem, ok := strings.CutSuffix(head, "*"); ok {
 			root := stem[:min(len(stem), stemKey)]
 			x.stems.add(hashOf(root), e)
+			x.known.add(hashOf(root))
 			continue
 		}
 		x.first.add(hashOf(head), e)
+		x.known.add(hashOf(head))
 	}
 	return s
 }
@@ -214,7 +226,7 @@ func (x *lexicon) read(text string, lo, hi int, out *said) {
 				root = whole
 			}
 		}
-		if n := j - i; n <= len(low) {
+		if n := j - i; n <= len(low) && (x.known.has(whole) || n >= stemKey && x.known.has(root) || has(low[:n])) {
 			x.phrases(text, i, low[:n], whole, root, out)
 		}
 		i = j
@@ -252,12 +264,19 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 		at = x.misspelt(w, whole)
 	}
 	try(at)
-	if n := len(w) - 2; n > 0 && w[n] == '\'' && w[n+1] == 's' {
-		try(x.first.get(hashOf(string(w[:n]))))
+	if has(w) {
+		try(x.first.get(hashOf(string(w[:len(w)-2]))))
 	}
 	if len(w) >= stemKey {
 		try(x.stems.get(root))
 	}
+}
+
+// has says whether a word ends as what belongs to somebody does, or is short for
+// "has" or "is".
+func has(w []byte) bool {
+	n := len(w) - 2
+	return n > 0 && w[n] == '\'' && w[n+1] == 's'
 }
 
 // matchAt gives the end of the phrase at text[i:], or -1.
