@@ -64,6 +64,9 @@ func commands() []command {
 	}
 }
 
+// inWords is what a command says where its name is not what it says.
+var inWords = map[string]string{"holding": "what do you hold on me", "questions": "four questions", "remove": "remove me", "language": ""}
+
 // offer registers the commands, where they are not registered already.
 func (b *Bot) offer(ctx context.Context) error {
 	b.mu.Lock()
@@ -179,13 +182,16 @@ func (b *Bot) commanded(l *life, i *pressed) {
 		return
 	}
 	text := i.Data.Name
+	if words, other := inWords[text]; other {
+		text = words
+	}
 	for _, o := range i.Data.Options {
 		var value string
 		if json.Unmarshal(o.Value, &value) == nil {
 			text += " " + value
 		}
 	}
-	b.alone(l, i, text)
+	b.alone(l, i, strings.TrimSpace(text))
 }
 
 // alone answers a command, or a tap on an answer, to whoever gave it alone.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,8 +25,18 @@ import (
 //	discord say CHANNEL WHO TEXT       its id is $ID from then on
 //	discord edit CHANNEL WHO ID TEXT, discord delete CHANNEL WHO ID
 //	discord press WHO LABEL [TEXT]     a button of the newest prompt of WHO
+//	discord tap WHO CHANNEL LABEL      a button of the newest message there that has it
+//	discord command WHO CHANNEL NAME [TEXT]   discord capture WHO CHANNEL ID: "Capture this" on a message
+//	discord old CHANNEL WHO MINUTES TEXT      says something so long ago
+//	discord closed WHO                 takes no direct messages
+//	discord join WHO, discord role WHO NAME   … a role above that of the bot
+//	discord thread CHANNEL WHO NAME TEXT      begins a thread, or a post; its id is $ID
+//	discord archive THREAD
 //	discord cut HOW                    every connection
 //	asked WHO CONTAINS…                wait until the newest prompt of WHO says so; ! before a text: does not
+//	told WHO CONTAINS…                 wait until the newest thing that they alone see says so
+//	reads CHANNEL WHO CONTAINS…        wait until a message there says so; ! before a text: none does
+//	calls ROUTE N                      wait until it was called N times with success
 //	unasked WHO                        nothing was ever shown to them alone
 //	stands CHANNEL WHO N               wait until so many messages stand there
 //	within WHO, without WHO            wait until somebody is in the server, or is not
@@ -49,6 +60,7 @@ func TestScriptsOnDiscord(t *testing.T) {
 			"end":     onDiscord(func(s *discordStage, ts *testscript.TestScript, args []string) error { return s.stop(ts, args) }),
 			"crash":   onDiscord(func(s *discordStage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
 			"discord": onDiscord((*discordStage).does), "asked": onDiscord((*discordStage).asked), "unasked": onDiscord((*discordStage).unasked),
+			"told": onDiscord((*discordStage).told), "reads": onDiscord((*discordStage).reads), "calls": onDiscord((*discordStage).calls),
 			"stands": onDiscord((*discordStage).stands), "right": onDiscord((*discordStage).right),
 			"within":  onDiscord(func(s *discordStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) }),
 			"without": onDiscord(func(s *discordStage, _ *testscript.TestScript, args []string) error { return s.is(args, false) }),
@@ -70,7 +82,7 @@ func onDiscord(do func(*discordStage, *testscript.TestScript, []string) error) f
 
 var labAddress = regexp.MustCompile(`(?m)^(\w+) (http://\S+)$`)
 
-func (s *discordStage) startLab(_ *testscript.TestScript, args []string) error {
+func (s *discordStage) startLab(ts *testscript.TestScript, args []string) error {
 	s.lab = exec.Command(s.chatlab, "--discord", "127.0.0.1:0", "--control", "127.0.0.1:0", "--seed", args[0])
 	s.lab.Dir = s.dir
 	out, err := s.lab.StdoutPipe()
@@ -93,6 +105,7 @@ func (s *discordStage) startLab(_ *testscript.TestScript, args []string) error {
 		at[m[1]] = m[2]
 	}
 	s.control = at["control"] + "/discord"
+	ts.Setenv("CONTROL", s.control)
 	name := filepath.Join(s.dir, "chaperone.yaml")
 	config, err := os.ReadFile(name)
 	if err != nil {
@@ -118,14 +131,59 @@ func (s *discordStage) does(ts *testscript.TestScript, args []string) error {
 		}
 		return nil
 	}
+	var out struct {
+		ID string `json:"id"`
+	}
+	defer func() {
+		if out.ID != "" {
+			ts.Setenv("ID", out.ID)
+		}
+	}()
 	switch act {
 	case "say":
-		var out struct {
-			ID string `json:"id"`
+		err := errors.Join(set("channel", "user", "text"), s.listens())
+		if args[0] == "bot" {
+			delete(in, "channel")
 		}
-		err := errors.Join(set("channel", "user", "text"), s.listens(), s.tell("/say", in, &out))
-		ts.Setenv("ID", out.ID)
-		return err
+		return errors.Join(err, s.tell("/say", in, &out))
+	case "old":
+		minutes, err := strconv.Atoi(args[2])
+		args = slices.Delete(args, 2, 3)
+		in["minutes_ago"] = minutes
+		return errors.Join(err, set("channel", "user", "text"), s.listens(), s.tell("/say", in, &out))
+	case "thread":
+		return errors.Join(set("channel", "user", "name", "text"), s.listens(), s.tell("/thread", in, &out))
+	case "archive":
+		return errors.Join(set("thread"), s.tell("/archive", in, nil))
+	case "closed":
+		in["closed"] = true
+		return errors.Join(set("user"), s.tell("/no-dm", in, nil))
+	case "join", "role":
+		guild, err := s.guild()
+		in["guild"] = guild
+		if act == "role" {
+			return errors.Join(err, set("user", "name"), s.tell("/role", in, nil))
+		}
+		return errors.Join(err, set("user"), s.tell("/join", in, nil))
+	case "command":
+		if len(args) == 4 {
+			in["text"], args = args[3], args[:3]
+		}
+		return errors.Join(set("user", "channel", "name"), s.tell("/command", in, nil))
+	case "capture":
+		in["name"] = "Capture this"
+		return errors.Join(set("user", "channel", "message"), s.tell("/command", in, nil))
+	case "tap":
+		var all []discordMessage
+		if err := s.tell("/channels/"+args[1]+"/as/"+args[0], nil, &all); err != nil {
+			return err
+		}
+		for _, m := range slices.Backward(all) {
+			if custom, has := m.button(args[2]); has {
+				return s.tell("/press", map[string]any{"user": args[0], "channel": args[1], "message": m.ID, "custom_id": custom}, nil)
+			}
+		}
+		return fmt.Errorf("there is no button %q in %s", args[2], args[1])
 	case "edit":
 		return errors.Join(set("channel", "user", "message", "text"), s.tell("/edit", in, nil))
 	case "delete":
@@ -137,7 +195,8 @@ func (s *discordStage) does(ts *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		in["user"], in["channel"], in["message"], in["custom_id"] = args[0], p.Channel, p.ID, p.button(args[1])
+		in["user"], in["channel"], in["message"] = args[0], p.Channel, p.ID
+		in["custom_id"], _ = p.button(args[1])
 		if len(args) > 2 {
 			in["text"] = args[2]
 		}
@@ -174,15 +233,87 @@ func (m discordMessage) said() string {
 	return strings.ReplaceAll(m.Content, `\`, "") + "\n" + string(b)
 }
 
-func (m discordMessage) button(label string) string {
+func (m discordMessage) button(label string) (custom string, has bool) {
 	for _, row := range m.Components {
 		for _, b := range row.Components {
 			if b.Label == label {
-				return b.Custom
+				return b.Custom, true
 			}
 		}
 	}
-	return "no button " + label
+	return "no button " + label, false
+}
+
+// says reports whether a text says all of these; ! before one: does not.
+func says(text string, all []string) bool {
+	return !slices.ContainsFunc(all, func(want string) bool {
+		want, not := strings.CutPrefix(want, "!")
+		return strings.Contains(text, want) == not
+	})
+}
+
+func (s *discordStage) told(_ *testscript.TestScript, args []string) error {
+	last := ""
+	err := patiently("they are told so", func() (bool, error) {
+		var all []discordMessage
+		err := s.tell("/direct/"+args[0], nil, &all)
+		if err != nil || len(all) == 0 {
+			return false, err
+		}
+		last = all[len(all)-1].said()
+		return says(last, args[1:]), nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the newest says %s", err, last)
+	}
+	return nil
+}
+
+func (s *discordStage) reads(_ *testscript.TestScript, args []string) error {
+	text := ""
+	err := patiently("it is read there", func() (bool, error) {
+		var all []discordMessage
+		err := s.tell("/channels/"+args[0]+"/as/"+args[1], nil, &all)
+		text = ""
+		for _, m := range all {
+			text += m.said() + "\n"
+		}
+		return says(text, args[2:]), err
+	})
+	if err != nil {
+		return fmt.Errorf("%w; it says %s", err, text)
+	}
+	return nil
+}
+
+func (s *discordStage) calls(_ *testscript.TestScript, args []string) error {
+	n := 0
+	err := patiently("it was called so often", func() (bool, error) {
+		var all []struct {
+			Route  string
+			Status int
+		}
+		err := s.tell("/calls", nil, &all)
+		n = 0
+		for _, c := range all {
+			if c.Route == args[0] && c.Status < 300 {
+				n++
+			}
+		}
+		return fmt.Sprint(n) == args[1], err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %d", err, n)
+	}
+	return nil
+}
+
+func (s *discordStage) guild() (string, error) {
+	var guilds []struct{ ID string }
+	if err := s.tell("/guilds", nil, &guilds); err != nil || len(guilds) == 0 {
+		return "", errors.Join(err, errors.New("there is no server"))
+	}
+	return guilds[0].ID, nil
 }
 
 func (s *discordStage) newestPrompt(who string) (discordMessage, error) {
@@ -204,10 +335,7 @@ func (s *discordStage) asked(_ *testscript.TestScript, args []string) error {
 			return false, nil // not yet
 		}
 		last = p.said()
-		return !slices.ContainsFunc(args[1:], func(want string) bool {
-			text, not := strings.CutPrefix(want, "!")
-			return strings.Contains(last, text) == not
-		}), nil
+		return says(last, args[1:]), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%w; it says %s", err, last)
@@ -237,12 +365,12 @@ func (s *discordStage) stands(_ *testscript.TestScript, args []string) error {
 
 func (s *discordStage) is(args []string, there bool) error {
 	return patiently("the members are so", func() (bool, error) {
-		var guilds []struct{ ID string }
-		var all []string
-		if err := s.tell("/guilds", nil, &guilds); err != nil {
+		guild, err := s.guild()
+		if err != nil {
 			return false, err
 		}
-		err := s.tell("/members/"+guilds[0].ID, nil, &all)
+		var all []string
+		err = s.tell("/members/"+guild, nil, &all)
 		return slices.Contains(all, args[0]) == there, err
 	})
 }

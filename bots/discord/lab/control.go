@@ -128,6 +128,9 @@ func (l *Lab) Control() http.Handler {
 	for path, do := range map[string]func(doing) (any, error){
 		"/people": func(d doing) (any, error) { return made(l.Person(d.Name), nil) },
 		"/say": func(d doing) (any, error) {
+			if d.Channel == 0 {
+				return made(l.SayAlone(d.User, l.anyBot(), d.Text))
+			}
 			return made(l.SayMore(d.User, d.Channel, Words{Text: d.Text, ReplyTo: d.Message, File: d.File, Ago: time.Duration(d.Minutes) * time.Minute}))
 		},
 		"/edit":    func(d doing) (any, error) { return nil, l.Edit(d.User, d.Channel, d.Message, d.Text) },
@@ -184,6 +187,16 @@ func (l *Lab) pressed(d doing) (any, error) {
 	return map[string]int{"answered": kind}, nil
 }
 
+// anyBot is the bot of an application; there is one as a rule.
+func (l *Lab) anyBot() (bot ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.apps {
+		bot = a.User.ID
+	}
+	return bot
+}
+
 // commanded gives a command, with the text as its first option.
 func (l *Lab) commanded(d doing) (any, error) {
 	in, err := l.Command(d.User, d.Channel, d.Message, d.Name, d.Text)
@@ -222,17 +235,7 @@ func (l *Lab) looks(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("GET /direct/{user}", func(w http.ResponseWriter, r *http.Request) {
 		user, _ := ParseID(r.PathValue("user"))
-		out := []Message{}
-		l.mu.Lock()
-		var bots []ID
-		for _, a := range l.apps {
-			bots = append(bots, a.User.ID)
-		}
-		l.mu.Unlock()
-		for _, b := range bots {
-			out = append(out, l.Seen(user, l.Direct(user, b))...)
-		}
-		tellControl(w, out, nil)
+		tellControl(w, append([]Message{}, l.SeenAlone(user)...), nil)
 	})
 	mux.HandleFunc("GET /members/{guild}", func(w http.ResponseWriter, r *http.Request) {
 		guild, _ := ParseID(r.PathValue("guild"))

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,6 +61,19 @@ func (l *Lab) SayMore(who, channel ID, w Words) (ID, error) {
 	}
 	l.posted(c, m)
 	return m.ID, nil
+}
+
+// SayAlone says something to a bot, in the conversation with it.
+func (l *Lab) SayAlone(who, bot ID, text string) (ID, error) {
+	l.mu.Lock()
+	a, b := l.users[who], l.users[bot]
+	if a == nil || b == nil {
+		l.mu.Unlock()
+		return 0, ErrNotThere
+	}
+	c := l.direct(a, b)
+	l.mu.Unlock()
+	return l.Say(who, c.ID, text)
 }
 
 // Edit changes what a person said.
@@ -262,6 +276,24 @@ func (l *Lab) Seen(who, channel ID) []Message {
 			out = append(out, *m)
 		}
 	}
+	return out
+}
+
+// SeenAlone lists what a person sees and nobody else, in order: conversations
+// with bots, and what was answered to them alone in channels.
+func (l *Lab) SeenAlone(who ID) []Message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []Message
+	for _, c := range l.channels {
+		between := c.Type == Direct && slices.Contains(c.Recipients, l.users[who])
+		for _, m := range c.messages {
+			if between || m.only == who {
+				out = append(out, *m)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Message) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 
