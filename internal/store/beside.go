@@ -2,14 +2,10 @@ package store
 
 import (
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
 )
 
 // Beside opens an encrypted file of its own in the data folder, for a part that
@@ -28,9 +24,7 @@ func (s *Store) Beside(name string) (*sql.DB, error) {
 	} else if !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return driver.Open("file:"+filepath.ToSlash(path)+"?vfs=adiantum&_txlock=immediate", func(c *sqlite3.Conn) error {
-		return c.Exec(`PRAGMA hexkey='` + hex.EncodeToString(key) + `';
-			PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
-			PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON`)
-	})
+	return openSealed(path, key, `
+		PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
+		PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON`)
 }

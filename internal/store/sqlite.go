@@ -3,15 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // whole-file encryption
 	"github.com/pressly/goose/v3"
 )
 
@@ -39,18 +35,14 @@ func (f file) prepare(h *home) error {
 	return os.WriteFile(path, nil, 0o600) // so that it is nobody else's to read
 }
 
-// open is the one place that knows the driver. The key is given by pragma on
-// each new connection, so that it stands in no name or address.
 func (f file) open(h *home) (*sql.DB, error) {
 	key, err := derive(h.master, "database")
 	if err != nil {
 		return nil, err
 	}
-	return driver.Open("file:"+filepath.ToSlash(f.path(h))+"?vfs=adiantum&_txlock=immediate", func(c *sqlite3.Conn) error {
-		return c.Exec(`PRAGMA hexkey='` + hex.EncodeToString(key) + `';
-			PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL;
-			PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000`)
-	})
+	return openSealed(f.path(h), key, `
+		PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL;
+		PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000`)
 }
 
 // checkBelow is the size up to which the whole database is checked at start;
