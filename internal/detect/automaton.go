@@ -280,10 +280,10 @@ func (a *automaton) step(m *memory, row uint32, class uint8, e *effort) (*memory
 	if v := cur.at(from.row, class); v != 0 {
 		return cur, v
 	}
-	next := a.build.advance(from.state, class)
+	next := a.build.advance(&from.state, class)
 	slices.Sort(next.pcs)
 	to := a.intern(cur, next)
-	return cur, cur.link(from, class, to, len(to.ended) > 0 || a.dead(to.state))
+	return cur, cur.link(from, class, to, len(to.ended) > 0 || a.dead(&to.state))
 }
 
 // current gives the current memory, with room for two more states, and the
@@ -294,7 +294,7 @@ func (a *automaton) current(m *memory, row uint32) (*memory, *node) {
 		cur = a.grow(cur)
 	}
 	if cur != m {
-		from = a.intern(cur, from.state)
+		from = a.intern(cur, &from.state)
 	}
 	return cur, from
 }

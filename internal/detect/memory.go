@@ -35,7 +35,7 @@ type memory struct {
 // node is a state in a memory. What is not its state belongs to who holds the
 // automaton's lock.
 type node struct {
-	*state
+	state
 	row   uint32
 	into  []uint32 // cells that lead here, in rows that were left too
 	other *node    // the next one with the same hash
@@ -172,7 +172,7 @@ func (m *memory) move(n *node, class uint8) {
 
 // add takes in a state that is not there yet.
 func (m *memory) add(s *state, hash uint64, classes []uint8) *node {
-	n := &node{state: s, other: m.index[hash]}
+	n := &node{state: *s, other: m.index[hash]}
 	if len(m.all) < 4 {
 		n.row = (1 + uint32(len(m.all))) * m.width
 		m.nodes[n.row].Store(n)
@@ -209,7 +209,7 @@ func (a *automaton) rebuilt(old *memory, room int) *memory {
 		if m.full() {
 			return nil
 		}
-		to := m.add(n.state, a.hash(m.seed, n.state), known)
+		to := m.add(&n.state, a.hash(m.seed, &n.state), known)
 		moved[n] = to
 		for _, c := range known { // so that nobody else takes them
 			m.cells[to.row+uint32(c)] = noteworthy

@@ -186,7 +186,7 @@ func TestSimulationSaysTheSame(t *testing.T) {
 			var known, made lane
 			known.start(a, text, 0)
 			made.start(a, text, 0)
-			made.walker = a.walk(made.m.nodes[made.row].Load().state)
+			made.walker = a.walk(&made.m.nodes[made.row].Load().state)
 			for _, l := range []*lane{&known, &made} {
 				if err := l.read(context.Background(), text, len(text), &effort{}); err != nil {
 					t.Fatal(err)

@@ -245,7 +245,7 @@ func (l *lane) step(class uint8, e *effort) {
 func (l *lane) turn(v uint32, class uint8, e *effort) {
 	if v == 0 {
 		if l.built++; l.built > mayAdd(l.at-l.from) {
-			l.walker = l.a.walk(l.m.nodes[l.row].Load().state)
+			l.walker = l.a.walk(&l.m.nodes[l.row].Load().state)
 			return
 		}
 		l.m, v = l.a.step(l.m, l.row, class, e)
@@ -301,6 +301,11 @@ func (l *lane) join(ctx context.Context, text string, other *lane, e *effort) (i
 				return 0, err
 			}
 		}
+		if !lost && l.m == same.m {
+			if l.beside(&same, text[:min(l.at+checkEvery/1024, len(text))]); l.at == len(text) || l.row == same.row {
+				break
+			}
+		}
 		class := l.a.class[text[l.at]]
 		if !lost {
 			v := same.m.at(same.row, class)
@@ -320,6 +325,23 @@ func (l *lane) join(ctx context.Context, text string, other *lane, e *effort) (i
 	}
 	n, _ := slices.BinarySearchFunc(other.hits, l.at, func(h hit, at int) int { return cmp.Compare(int(h.end), at) })
 	return n, nil
+}
+
+// beside reads on together with another lane that is in the same place and
+// memory, while they are in two states, both are known to go on, and nothing is
+// noteworthy.
+func (l *lane) beside(other *lane, text string) {
+	class, cells := &l.a.class, l.m.cells
+	row, row2, at := l.row, other.row, l.at
+	for ; at < len(text) && row != row2; at++ {
+		c := uint32(class[text[at]])
+		v, w := atomic.LoadUint32(&cells[row+c]), atomic.LoadUint32(&cells[row2+c])
+		if ((v^c)|(w^c))&cellBits != 0 {
+			break
+		}
+		row, row2 = v>>rowShift, w>>rowShift
+	}
+	l.row, other.row, l.at = row, row2, at
 }
 
 // walker reads without remembering states: slower by the number of
@@ -372,7 +394,7 @@ func (a *automaton) ends(text string, start, limit int, e *effort, f func(end in
 			continue
 		}
 		s := m.nodes[row].Load()
-		if len(s.ended) > 0 && !f(i) || a.dead(s.state) {
+		if len(s.ended) > 0 && !f(i) || a.dead(&s.state) {
 			e.read += i + 1 - start
 			return
 		}

@@ -132,18 +132,17 @@ func isPlain(text string) bool { return plainRun(text) == len(text) }
 
 // plainRun is how many bytes at the beginning of text are their own view.
 func plainRun(text string) int {
-	const high, ones = 0x8080808080808080, 0x0101010101010101
 	i := 0
+	for ; i+32 <= len(text); i += 32 {
+		t := text[i : i+32]
+		if odd(t[:8])|odd(t[8:16])|odd(t[16:24])|odd(t[24:]) != 0 {
+			break
+		}
+	}
 	for i < len(text) {
-		if i+8 <= len(text) {
-			// Eight at a time: the highest bit of a byte is set where it is above
-			// ASCII, under the space, or &, and now and then where it is not.
-			w := binary.LittleEndian.Uint64([]byte(text[i : i+8]))
-			and := w ^ ones*'&'
-			if (w|(w-ones*' ')|(and-ones)&^and)&high == 0 {
-				i += 8
-				continue
-			}
+		if i+8 <= len(text) && odd(text[i:i+8]) == 0 {
+			i += 8
+			continue
 		}
 		if !plain[text[i]] {
 			return i
@@ -151,6 +150,15 @@ func plainRun(text string) int {
 		i++
 	}
 	return i
+}
+
+// odd looks at eight bytes at a time: the highest bit of one is set where it is
+// above ASCII, under the space, or &, and now and then where it is not.
+func odd(text string) uint64 {
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	w := binary.LittleEndian.Uint64([]byte(text))
+	and := w ^ ones*'&'
+	return (w | (w - ones*' ') | (and-ones)&^and) & high
 }
 
 // plain says which bytes read as themselves.
