@@ -64,6 +64,7 @@ type Bot struct {
 	admin   *slack.Client // nil without a token
 	senders map[chat.MemberID]*slack.Client
 	pace    *pace
+	answer  bots.Answerer // of what is said to the bot alone
 
 	mu       sync.Mutex
 	me       me
@@ -72,7 +73,9 @@ type Bot struct {
 	people   map[string]person
 	direct   map[string]string // member to the conversation with them
 	shown    map[string]place  // prompt to its message
-	refused  time.Time         // when Slack last refused a token: a person is needed
+	heard    map[chat.MemberID][]saying
+	homes    map[string]bool // whose home was opened in this life
+	refused  time.Time       // when Slack last refused a token: a person is needed
 	life     *life
 }
 
@@ -87,10 +90,12 @@ type life struct {
 	ctx   context.Context
 	lanes *lane.Lanes
 	work  sync.WaitGroup
+	began time.Time
 
 	mu      sync.Mutex
-	looking bool // through all chats
-	again   bool // is to be looked through once more
+	talks   map[chat.MemberID][]func() // what members said to the bot alone, and wait to be answered
+	looking bool                       // through all chats
+	again   bool                       // is to be looked through once more
 }
 
 // New makes a bot. It contacts nobody yet.
@@ -123,6 +128,7 @@ func New(o Options) (*Bot, error) {
 	b := &Bot{
 		o: o, senders: map[chat.MemberID]*slack.Client{}, pace: newPace(max(o.Tiers, 1)),
 		channels: map[string]*channel{}, people: map[string]person{}, direct: map[string]string{}, shown: map[string]place{},
+		heard: map[chat.MemberID][]saying{}, homes: map[string]bool{},
 	}
 	b.api = b.client(o.BotToken, slack.OptionAppLevelToken(o.AppToken))
 	if o.Delete == ByAdministrator {
@@ -152,7 +158,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx}
+	l := &life{ctx: ctx, began: b.o.Now()}
 	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Name: b.name, Plain: plain, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {

@@ -28,10 +28,11 @@ func Needs(Deletion) []Need {
 		{"channels:manage", "removing leavers from public channels"},
 		{"channels:read", "knowing its public channels and who is in them"},
 		{"chat:write", "saying anything at all"},
+		{"commands", "the shortcuts and /chaperone"},
 		{"groups:history", "reading private channels"},
 		{"groups:read", "knowing its private channels and who is in them"},
 		{"groups:write", "removing leavers from private channels"},
-		{"im:history", "finding a prompt again after a restart"},
+		{"im:history", "finding a prompt again after a restart, and what people ask in private"},
 		{"im:write", "asking people privately"},
 		{"reactions:read", "hearing of reactions"},
 		{"users:read", "calling people by their names"},
@@ -42,8 +43,8 @@ func Needs(Deletion) []Need {
 // Events lists the events that the app subscribes to.
 func Events() []string {
 	return []string{
-		"channel_archive", "channel_rename", "channel_unarchive", "group_archive", "group_rename", "group_unarchive",
-		"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "reaction_added",
+		"app_home_opened", "channel_archive", "channel_rename", "channel_unarchive", "group_archive", "group_rename", "group_unarchive",
+		"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "message.im", "reaction_added",
 	}
 }
 
@@ -67,15 +68,23 @@ func Manifest(name string, d Deletion, eventsURL string) (string, error) {
 	if eventsURL != "" {
 		events["request_url"], interactivity["request_url"] = eventsURL, eventsURL
 	}
+	command := m{"command": "/chaperone", "description": "Ask Chaperone something, for you alone", "usage_hint": "help, status, check and your draft", "should_escape": false}
+	if eventsURL != "" {
+		command["url"] = eventsURL
+	}
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
 	err := e.Encode(m{
 		"display_information": m{"name": name, "description": "Keeps decisions and protects people's details", "background_color": "#1d3b53"},
 		"features": m{
-			// People get their prompts there; what they write there is not read yet.
-			"app_home": m{"home_tab_enabled": false, "messages_tab_enabled": true, "messages_tab_read_only_enabled": true},
+			"app_home": m{"home_tab_enabled": true, "messages_tab_enabled": true, "messages_tab_read_only_enabled": false},
 			"bot_user": m{"display_name": name, "always_online": true},
+			"shortcuts": []m{
+				{"name": "Capture this", "type": "message", "callback_id": captureShortcut, "description": "Keep this message as a record"},
+				{"name": "Check before I post", "type": "global", "callback_id": checkShortcut, "description": "See what Chaperone would say; nothing is kept"},
+			},
+			"slash_commands": []m{command},
 		},
 		"oauth_config": m{"scopes": oauth},
 		"settings": m{

@@ -42,11 +42,14 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	kind, payload := "events_api", json.RawMessage(body)
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		form, err := url.ParseQuery(string(body))
-		if err != nil || form.Get("payload") == "" {
-			w.WriteHeader(http.StatusOK) // a command, which is not for us
+		if err != nil {
+			http.Error(w, "this form cannot be read", http.StatusBadRequest)
 			return
 		}
 		kind, payload = "interactive", json.RawMessage(form.Get("payload"))
+		if len(payload) == 0 {
+			kind, payload = "slash_commands", fields(form)
+		}
 	}
 	var outer callback
 	if json.Unmarshal(payload, &outer) == nil && outer.Type == "url_verification" {
@@ -61,17 +64,38 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not yet", http.StatusServiceUnavailable)
 		return
 	}
-	stored := make(chan struct{})
+	b.answerHTTP(w, l, kind, payload)
+}
+
+// answerHTTP takes what a request brings, and answers it once that is stored.
+func (b *Bot) answerHTTP(w http.ResponseWriter, l *life, kind string, payload json.RawMessage) {
+	stored := make(chan json.RawMessage, 1)
 	var once sync.Once
-	b.take(l, kind, payload, func() { once.Do(func() { close(stored) }) })
+	b.take(l, kind, payload, func(said any) { once.Do(func() { stored <- acknowledgement(said) }) })
 	t := time.NewTimer(storeWithin)
 	defer t.Stop()
 	select {
-	case <-stored:
-		w.WriteHeader(http.StatusOK)
+	case said := <-stored:
+		if len(said) > 0 {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		_, _ = w.Write(said) // a client that went away
 	case <-t.C:
 		http.Error(w, "not stored yet", http.StatusServiceUnavailable)
 	case <-l.ctx.Done():
 		http.Error(w, "not stored", http.StatusServiceUnavailable)
 	}
+}
+
+// fields makes of a form what Socket Mode sends.
+func fields(form url.Values) json.RawMessage {
+	all := map[string]string{}
+	for k := range form {
+		all[k] = form.Get(k)
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return nil // texts always can be written
+	}
+	return b
 }

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"strings"
 
+	"chaperone/bots"
 	"chaperone/internal/chat"
 )
 
-// take translates what Slack sent and lines it up to be delivered. ack is
-// called once it is stored, or at once where there is nothing to store.
-func (b *Bot) take(l *life, kind string, payload json.RawMessage, ack func()) {
+// take translates what Slack sent and lines it up to be delivered. answer
+// acknowledges it: once it is stored, or at once where there is nothing to
+// store.
+func (b *Bot) take(l *life, kind string, payload json.RawMessage, answer func(any)) {
+	ack := func() { answer(nil) }
 	switch kind {
 	case "events_api":
 		var outer callback
@@ -28,12 +31,18 @@ func (b *Bot) take(l *life, kind string, payload json.RawMessage, ack func()) {
 		e.ID = outer.EventID
 		b.happened(l, &e, ack)
 	case "interactive":
-		var i interaction
-		if json.Unmarshal(payload, &i) != nil {
+		i, err := decodeInteraction(payload)
+		if err != nil {
 			b.o.Log.Warn("Slack sent an interaction that cannot be read; its person is told that it failed")
 			return // Slack says so to them when it is not acknowledged
 		}
-		b.interacted(l, &i, ack)
+		b.interacted(l, &i, answer)
+	case "slash_commands":
+		ack()
+		var c command
+		if json.Unmarshal(payload, &c) == nil && c.User != "" {
+			b.commanded(l, &c)
+		}
 	default:
 		ack()
 	}
@@ -58,6 +67,7 @@ func (b *Bot) happened(l *life, e *event, ack func()) {
 	}
 	if local == "" || e.Typ == "im" || strings.HasPrefix(local, "D") { // what is said to the bot itself is no chat
 		ack()
+		b.alone(l, e)
 		return
 	}
 	if events := b.events(local, name, e); len(events) > 0 {
@@ -65,6 +75,18 @@ func (b *Bot) happened(l *life, e *event, ack func()) {
 		return
 	}
 	ack()
+}
+
+// alone takes what happens between somebody and the bot alone: nothing of it is
+// stored.
+func (b *Bot) alone(l *life, e *event) {
+	switch {
+	case e.Type == "app_home_opened" && e.User != "" && e.Tab != "messages":
+		b.opened(l, e.User)
+	case e.Type == "message" && (e.Subtype == "" || e.Subtype == "file_share") && e.Self.User != "" && e.Self.TS != "" && e.Self.Bot == "" && !b.ours(&e.Self):
+		who, key := chat.MemberID(e.Self.User), e.Self.TS
+		b.private(l, bots.Private{Member: who, Text: readable(e.Self.Text)}, key, at(e.Self.TS), b.directly(who, key))
+	}
 }
 
 // events is what an event of a channel means.
@@ -101,7 +123,7 @@ func (b *Bot) came(ev chat.Event, e *event) []chat.Event {
 	joined := e.Type == "member_joined_channel"
 	switch own := e.User == b.self().user; {
 	case own && joined:
-		ev.Kind, ev.Member, ev.Key = chat.Added, "", "added/"+e.EventTS
+		ev.Kind, ev.Member, ev.Key = chat.Added, chat.MemberID(e.Inviter), "added/"+e.EventTS
 		if c, err := b.channel(b.lifeContext(), ev.Chat.Local); err == nil {
 			ev.Name, ev.ChatKind = c.name, c.kind()
 		}
@@ -203,30 +225,28 @@ func (b *Bot) lifeContext() context.Context {
 	return b.life.ctx
 }
 
-// interacted lines up what somebody did with a prompt.
-func (b *Bot) interacted(l *life, i *interaction, ack func()) {
+// interacted takes what somebody did with what the bot shows them.
+func (b *Bot) interacted(l *life, i *interaction, ack func(any)) {
 	switch i.Type {
 	case "view_submission":
-		r, ok := readRef(i.View.Private)
-		if i.View.Callback != modalCallback || !ok {
-			ack()
-			return
-		}
-		ev := chat.Event{
-			Key: "view/" + i.View.ID, Kind: chat.Answered, Chat: b.id(r.Chat), At: b.o.Now().UTC(), Member: chat.MemberID(i.User.ID),
-			Prompt: r.Prompt, Answer: r.Answer, Text: i.View.State.Values[inputBlock][inputAction].Value,
-		}
-		l.lanes.Put(r.Chat, []chat.Event{ev}, ack)
+		b.submitted(l, i, ack)
 	case "block_actions":
 		b.pressed(l, i, ack)
+	case "message_action":
+		b.chose(l, i, ack)
+	case "shortcut":
+		ack(nil)
+		if i.Callback == checkShortcut {
+			l.work.Go(func() { b.askDraft(l.ctx, i.Trigger) })
+		}
 	default:
-		ack()
+		ack(nil)
 	}
 }
 
 // pressed lines up a pressed button or changed ticks. An answer that wants a
 // sentence opens a modal for it instead.
-func (b *Bot) pressed(l *life, i *interaction, ack func()) {
+func (b *Bot) pressed(l *life, i *interaction, ack func(any)) {
 	var events []chat.Event
 	local := ""
 	for _, a := range i.Actions {
@@ -236,13 +256,17 @@ func (b *Bot) pressed(l *life, i *interaction, ack func()) {
 		}
 		base := chat.Event{At: when, Member: chat.MemberID(i.User.ID)}
 		switch {
+		case strings.HasPrefix(a.ID, sayAction):
+			ack(nil)
+			b.chosen(l, i, a.Value, a.TS)
+			return
 		case strings.HasPrefix(a.ID, answerAction):
 			r, ok := readRef(a.Value)
 			if !ok {
 				continue
 			}
 			if r.Text {
-				l.work.Go(func() { b.askText(l.ctx, i.Trigger, r, ack) })
+				l.work.Go(func() { b.askText(l.ctx, i.Trigger, r, func() { ack(nil) }) })
 				return
 			}
 			base.Kind, base.Prompt, base.Answer = chat.Answered, r.Prompt, r.Answer
@@ -259,7 +283,7 @@ func (b *Bot) pressed(l *life, i *interaction, ack func()) {
 			for _, s := range a.Selected {
 				chosen[s.Value] = true
 			}
-			for _, step := range i.steps() {
+			for _, step := range i.steps(a.Block) {
 				t := base
 				t.Kind, t.Chat, t.Prompt, t.Step, t.Done = chat.Ticked, b.id(r.Chat), r.Prompt, step, chosen[step]
 				t.Key = "tick/" + r.Prompt + "/" + step + "/" + a.TS
@@ -268,16 +292,30 @@ func (b *Bot) pressed(l *life, i *interaction, ack func()) {
 		}
 	}
 	if len(events) == 0 {
-		ack()
+		ack(nil)
 		return
 	}
-	l.lanes.Put(local, events, ack)
+	l.lanes.Put(local, events, b.promptly(l, i, nil, ack))
 }
 
-// steps lists the steps that the message of an interaction offers.
-func (i *interaction) steps() []string {
+// chosen takes a button that says something to the bot alone. It is answered
+// where it stands.
+func (b *Bot) chosen(l *life, i *interaction, said, ts string) {
+	who, key := chat.MemberID(i.User.ID), "pressed/"+ts
+	back := b.directly(who, key)
+	if i.Container.Ephemeral && i.Back != "" {
+		back = b.through(i.Back)
+	}
+	b.private(l, bots.Private{Member: who, Text: said}, key, at(ts), back)
+}
+
+// steps lists the steps that a block of an interaction's message offers.
+func (i *interaction) steps(id string) []string {
 	var out []string
-	for _, block := range i.Message.Blocks {
+	for _, block := range append(i.Message.Blocks, i.View.Blocks...) {
+		if block.ID != id {
+			continue
+		}
 		for _, raw := range block.Elements {
 			var e struct {
 				Action  string `json:"action_id"`

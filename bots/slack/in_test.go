@@ -428,7 +428,7 @@ func FuzzTake(f *testing.F) {
 			})
 			l.looking = true // nobody is there to be asked for the chats
 			acked := make(chan struct{}, 2)
-			b.take(l, kind, json.RawMessage(s), func() { acked <- struct{}{} })
+			b.take(l, kind, json.RawMessage(s), func(any) { acked <- struct{}{} })
 			if kind == "events_api" {
 				select {
 				case <-acked:

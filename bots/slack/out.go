@@ -61,6 +61,7 @@ func marked(e bots.Effect) slack.MsgOption {
 	m := map[string]any{"key": e.Key, "kind": string(e.Kind)}
 	if e.Prompt != nil {
 		m["prompt"] = e.Prompt.ID
+		m["open"] = len(e.Prompt.Answers) > 0
 	}
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: m})
 }
@@ -82,11 +83,14 @@ func (b *Bot) show(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		return chat.MessageID(ts), outcome(err)
 	}
 	_, _, _, err = b.api.UpdateMessageContext(ctx, at.channel, at.ts, append(content(e), marked(e))...)
+	if err == nil {
+		b.refreshHome(ctx, e.Member)
+	}
 	return chat.MessageID(at.ts), outcome(err)
 }
 
-// tell writes to a member in a direct message, with the words that they can
-// answer with.
+// tell writes to a member in a direct message, with a button for each thing that
+// they can answer.
 func (b *Bot) tell(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	if e.Text == "" {
 		return "", bots.ErrUnsupported
@@ -95,8 +99,7 @@ func (b *Bot) tell(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	if err != nil {
 		return "", err
 	}
-	text := inert(strings.Join(append([]string{e.Text}, e.Choices...), "\n• "))
-	_, ts, err := b.api.PostMessageContext(ctx, im, slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), marked(e))
+	_, ts, err := b.api.PostMessageContext(ctx, im, append(spoken(e.Text, e.Choices), marked(e))...)
 	return chat.MessageID(ts), outcome(err)
 }
 
@@ -113,6 +116,7 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) (chat.MessageID, error
 	b.mu.Lock()
 	b.shown[e.Prompt.ID] = at
 	b.mu.Unlock()
+	b.refreshHome(ctx, e.Member)
 	text := strings.TrimSpace(inert(e.Prompt.Title) + " " + b.link(ctx, at))
 	if _, err := b.api.PostEphemeralContext(ctx, e.Chat.Local, string(e.Member), slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl()); err != nil {
 		b.o.Log.Debug("Slack: the line in the chat was not shown; the direct message was", "chat", e.Chat, "err", plain(err))

@@ -17,6 +17,7 @@ const (
 	answerAction  = "answer/"
 	stepsAction   = "steps"
 	stepsBlock    = "steps/"
+	sayAction     = "say/"
 	modalCallback = "answer"
 	inputBlock    = "text"
 	inputAction   = "text"
@@ -24,11 +25,13 @@ const (
 
 // Slack's limits, in characters.
 const (
-	sectionMost = 3000
-	optionMost  = 75
-	optionsMost = 10
-	buttonsMost = 25
-	modalMost   = 24
+	sectionMost  = 3000
+	optionMost   = 75
+	optionsMost  = 10
+	buttonsMost  = 25
+	modalMost    = 24
+	valueMost    = 2000
+	sectionsMost = 40
 )
 
 // ref says which answer to which prompt an element gives.

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -95,7 +96,7 @@ func (b *Bot) connect(l *life) error {
 		case env.Type == "disconnect":
 			return nil
 		case env.ID != "":
-			b.take(l, env.Type, env.Payload, func() { c.ack(env.ID) })
+			b.take(l, env.Type, env.Payload, func(said any) { c.ack(env.ID, acknowledgement(said)) })
 		}
 	}
 }
@@ -111,11 +112,14 @@ func (c *socket) close() { c.once.Do(func() { _ = c.ws.Close() }) } // it is ove
 
 // ack tells Slack that an envelope was stored. Where the connection has ended
 // meanwhile it comes again and is known.
-func (c *socket) ack(envelope string) {
+func (c *socket) ack(envelope string, said json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ws.SetWriteDeadline(time.Now().Add(writeMost)) == nil {
-		_ = c.ws.WriteJSON(map[string]string{"envelope_id": envelope}) // see above
+		_ = c.ws.WriteJSON(struct {
+			ID   string          `json:"envelope_id"`
+			Said json.RawMessage `json:"payload,omitempty"`
+		}{envelope, said}) // see above
 	}
 }
 

@@ -42,6 +42,8 @@ type event struct {
 	New       *message        `json:"message"`
 	Old       *message        `json:"previous_message"`
 	Reaction  string          `json:"reaction"`
+	Tab       string          `json:"tab"`
+	Inviter   string          `json:"inviter"`
 	Item      struct {
 		Type    string `json:"type"`
 		Channel string `json:"channel"`
@@ -57,7 +59,7 @@ func decodeEvent(b []byte) (event, error) {
 		e = event{}
 		if err := partly(b, map[string]any{
 			"type": &e.Type, "subtype": &e.Subtype, "user": &e.User, "channel": &e.Channel, "channel_type": &e.Typ, "event_ts": &e.EventTS,
-			"deleted_ts": &e.DeletedTS, "message": &e.New, "previous_message": &e.Old, "reaction": &e.Reaction, "item": &e.Item,
+			"deleted_ts": &e.DeletedTS, "message": &e.New, "previous_message": &e.Old, "reaction": &e.Reaction, "item": &e.Item, "tab": &e.Tab, "inviter": &e.Inviter,
 		}); err != nil {
 			return e, err
 		}
@@ -98,17 +100,18 @@ func (e *event) channel() (id, name string) {
 
 // message is a message as events and history give it.
 type message struct {
-	Type     string `json:"type"`
-	Subtype  string `json:"subtype"`
-	User     string `json:"user"`
-	Bot      string `json:"bot_id"`
-	Text     string `json:"text"`
-	TS       string `json:"ts"`
-	Thread   string `json:"thread_ts"`
-	Replies  int    `json:"reply_count"`
-	Latest   string `json:"latest_reply"`
-	Edited   *edit  `json:"edited"`
-	Files    []file `json:"files"`
+	Type     string          `json:"type"`
+	Subtype  string          `json:"subtype"`
+	User     string          `json:"user"`
+	Bot      string          `json:"bot_id"`
+	Text     string          `json:"text"`
+	TS       string          `json:"ts"`
+	Thread   string          `json:"thread_ts"`
+	Replies  int             `json:"reply_count"`
+	Latest   string          `json:"latest_reply"`
+	Edited   *edit           `json:"edited"`
+	Files    []file          `json:"files"`
+	Blocks   json.RawMessage `json:"blocks"` // of the bot's own
 	Attached []struct {
 		Pretext  string `json:"pretext"`
 		Title    string `json:"title"`
@@ -141,7 +144,7 @@ func (m *message) UnmarshalJSON(b []byte) error {
 	*m = message{}
 	return partly(b, map[string]any{
 		"type": &m.Type, "subtype": &m.Subtype, "user": &m.User, "bot_id": &m.Bot, "text": &m.Text, "ts": &m.TS, "thread_ts": &m.Thread,
-		"reply_count": &m.Replies, "latest_reply": &m.Latest, "edited": &m.Edited, "files": &m.Files, "attachments": &m.Attached, "metadata": &m.Metadata,
+		"reply_count": &m.Replies, "latest_reply": &m.Latest, "edited": &m.Edited, "files": &m.Files, "attachments": &m.Attached, "metadata": &m.Metadata, "blocks": &m.Blocks,
 	})
 }
 
@@ -170,6 +173,7 @@ type payload struct {
 	Key    string `json:"key"`
 	Kind   string `json:"kind"`
 	Prompt string `json:"prompt,omitempty"`
+	Open   bool   `json:"open,omitempty"` // the prompt waits for its member
 }
 
 // metadataType names the bot's own metadata.
@@ -225,19 +229,51 @@ type interaction struct {
 			Value string `json:"value"`
 		} `json:"selected_options"`
 	} `json:"actions"`
-	Message struct {
-		Blocks []struct {
-			Elements []json.RawMessage `json:"elements"`
-		} `json:"blocks"`
-	} `json:"message"`
+	Message  shown           `json:"-"`
+	Chosen   message         `json:"-"` // of a shortcut
+	Raw      json.RawMessage `json:"message"`
+	Back     string          `json:"response_url"`
+	Callback string          `json:"callback_id"`
+	ActionTS string          `json:"action_ts"`
+	Channel  struct {
+		ID string `json:"id"`
+	} `json:"channel"`
+	Container struct {
+		Ephemeral bool `json:"is_ephemeral"`
+	} `json:"container"`
 	View struct {
 		ID       string `json:"id"`
 		Callback string `json:"callback_id"`
 		Private  string `json:"private_metadata"`
-		State    struct {
+		shown
+		State struct {
 			Values map[string]map[string]struct {
 				Value string `json:"value"`
 			} `json:"values"`
 		} `json:"state"`
 	} `json:"view"`
+}
+
+// shown is what holds elements.
+type shown struct {
+	Blocks []struct {
+		ID       string            `json:"block_id"`
+		Elements []json.RawMessage `json:"elements"`
+	} `json:"blocks"`
+}
+
+// decodeInteraction reads what somebody did. The message of a shortcut may be
+// anybody's, and is read leniently; that of an element is the bot's own.
+func decodeInteraction(b []byte) (interaction, error) {
+	var i interaction
+	if err := json.Unmarshal(b, &i); err != nil {
+		return i, err
+	}
+	if len(i.Raw) == 0 {
+		return i, nil
+	}
+	if i.Type == "message_action" {
+		return i, json.Unmarshal(i.Raw, &i.Chosen)
+	}
+	return i, json.Unmarshal(i.Raw, &i.Message)
 }

@@ -78,7 +78,7 @@ func slackUnder(people int) platformUnder {
 		asks: func(w *underKills, who string) (int, error) {
 			var all []labMessage
 			err := w.tell("/sees/"+who, nil, &all)
-			return len(slices.DeleteFunc(all, func(m labMessage) bool { return len(m.Blocks) == 0 })), err
+			return len(slices.DeleteFunc(all, func(m labMessage) bool { return !m.asks() })), err
 		},
 	}
 }

@@ -26,13 +26,22 @@ import (
 //	run [flags]                      start "chaperone run" on $WORK/chaperone.yaml
 //	end / crash
 //	slack say CHANNEL WHO TEXT       its timestamp is $TS from then on
+//	slack old CHANNEL WHO AGO TEXT   said some time ago, and delivered only now
+//	slack invite CHANNEL WHO         WHO brings the bot in
 //	slack edit CHANNEL WHO TS TEXT, slack delete CHANNEL WHO TS
 //	slack join CHANNEL WHO, slack leave CHANNEL WHO
 //	slack press WHO ACTION [TICKED…] on the newest prompt of WHO
 //	slack submit WHO TEXT            the modal that stands open before them
+//	slack tap WHO ACTION             on the newest message that has it
+//	slack write WHO TEXT             to the app alone
+//	slack command WHO CHANNEL TEXT   /chaperone
+//	slack shortcut WHO CALLBACK [CHANNEL TS]
+//	slack home WHO, slack homepress WHO FILE   open the app's home, use what stands there
 //	slack cut HOW                    every connection
 //	slack fault METHOD STATUS        the next call of it; 599 has its effect and its answer is lost
 //	asked WHO CONTAINS…              wait until the newest prompt of WHO says so; ! before a text: does not
+//	told WHO CONTAINS…               wait until something that they alone see says so
+//	home WHO CONTAINS…, modal WHO CONTAINS…   wait until that says so; ! before a text: does not
 //	prompts WHO N                    wait until they see N prompts
 //	unasked WHO                      nothing was ever shown to them alone
 //	calls METHOD N                   wait until it was called N times
@@ -55,7 +64,8 @@ func TestScriptsOnSlack(t *testing.T) {
 			"chatlab": onSlack((*slackStage).startLab), "run": onSlack((*slackStage).run),
 			"end":   onSlack(func(s *slackStage, ts *testscript.TestScript, args []string) error { return s.stop(ts, args) }),
 			"crash": onSlack(func(s *slackStage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
-			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked), "prompts": onSlack((*slackStage).prompts),
+			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked),
+			"told": onSlack((*slackStage).told), "home": onSlack(looks("/home/")), "modal": onSlack(looks("/modals/")), "prompts": onSlack((*slackStage).prompts),
 			"calls": onSlack((*slackStage).calls), "right": onSlack((*slackStage).right),
 			"within":  onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) }),
 			"without": onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, false) }),
@@ -199,6 +209,13 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		err = errors.Join(set("channel", "user", "text"), s.tell("/say", in, &out))
 		ts.Setenv("TS", out.TS)
 		return err
+	case "old":
+		ago, parseErr := time.ParseDuration(args[2])
+		in["channel"], in["user"], in["ago_seconds"], in["text"] = args[0], args[1], int(ago.Seconds()), args[3]
+		err, act = errors.Join(parseErr, s.listens()), "say"
+	case "invite":
+		in["invited"] = "bot"
+		err = errors.Join(s.listens(), set("channel", "user"))
 	case "edit":
 		err = set("channel", "user", "ts", "text")
 	case "delete":
@@ -214,6 +231,27 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		var p labMessage
 		if p, err = s.prompt(args[0]); err == nil {
 			in["user"], in["action"], in["ts"], in["ticked"] = args[0], args[1], p.TS, args[2:]
+		}
+	case "tap":
+		var m labMessage
+		if m, err = s.newest(args[0], args[1]); err == nil {
+			in["user"], in["action"], in["ts"] = args[0], args[1], m.TS
+		}
+		act = "press"
+	case "homepress":
+		in["user"], in["action"] = args[0], strings.TrimSpace(ts.ReadFile(args[1]))
+		act = "press"
+	case "write":
+		err = errors.Join(s.listens(), set("user", "text"))
+	case "command":
+		in["command"] = "/chaperone"
+		err = set("user", "channel", "text")
+	case "home":
+		err = set("user")
+	case "shortcut":
+		err = set("user", "action")
+		if len(args) == 4 {
+			in["channel"], in["ts"] = args[2], args[3]
 		}
 	case "submit":
 		err = patiently("a modal stands open", func() (bool, error) {
@@ -250,6 +288,67 @@ type labMessage struct {
 	Text   string          `json:"text"`
 	Only   string          `json:"only"`
 	Blocks json.RawMessage `json:"blocks"`
+	Meta   struct {
+		Payload struct {
+			Prompt string `json:"prompt"`
+			Kind   string `json:"kind"`
+		} `json:"event_payload"`
+	} `json:"metadata"`
+}
+
+// asks reports whether a message is a prompt, and not what is told of one.
+func (m labMessage) asks() bool { return m.Meta.Payload.Prompt != "" && len(m.Blocks) > 0 }
+
+// newest is the newest message of somebody with an element.
+func (s *slackStage) newest(who, action string) (m labMessage, err error) {
+	return m, patiently(who+" sees "+action, func() (bool, error) {
+		var all []labMessage
+		err := s.tell("/sees/"+who, nil, &all)
+		for _, x := range slices.Backward(all) {
+			if strings.Contains(string(x.Blocks), `"action_id":"`+action+`"`) {
+				m = x
+				return true, err
+			}
+		}
+		return false, err
+	})
+}
+
+// told waits until one of the messages that somebody alone sees says all of it.
+func (s *slackStage) told(_ *testscript.TestScript, args []string) error {
+	var all []labMessage
+	err := patiently("it says so", func() (bool, error) {
+		err := s.tell("/sees/"+args[0], nil, &all)
+		return slices.ContainsFunc(all, func(m labMessage) bool {
+			return !slices.ContainsFunc(args[1:], func(want string) bool { return !strings.Contains(m.Text+string(m.Blocks), want) })
+		}), err
+	})
+	if err != nil {
+		seen, _ := json.Marshal(all) // for whoever reads the failure
+		return fmt.Errorf("%w; they see %s", err, seen)
+	}
+	return nil
+}
+
+// looks waits until what the lab shows somebody says so.
+func looks(path string) func(*slackStage, *testscript.TestScript, []string) error {
+	return func(s *slackStage, _ *testscript.TestScript, args []string) error {
+		var shown json.RawMessage
+		err := patiently("it says so", func() (bool, error) {
+			err := s.tell(path+args[0], nil, &shown)
+			for _, want := range args[1:] {
+				not, absent := strings.CutPrefix(want, "!")
+				if absent && strings.Contains(string(shown), not) || !absent && !strings.Contains(string(shown), want) {
+					return false, err
+				}
+			}
+			return true, err
+		})
+		if err != nil {
+			return fmt.Errorf("%w; it shows %s", err, shown)
+		}
+		return nil
+	}
 }
 
 // prompt is the newest prompt that somebody sees.
@@ -257,7 +356,7 @@ func (s *slackStage) prompt(who string) (labMessage, error) {
 	var all []labMessage
 	err := s.tell("/sees/"+who, nil, &all)
 	for _, m := range slices.Backward(all) {
-		if len(m.Blocks) > 0 {
+		if m.asks() {
 			return m, err
 		}
 	}
@@ -298,7 +397,7 @@ func (s *slackStage) prompts(_ *testscript.TestScript, args []string) error {
 	return patiently("there are so many prompts", func() (bool, error) {
 		var all []labMessage
 		err := s.tell("/sees/"+args[0], nil, &all)
-		all = slices.DeleteFunc(all, func(m labMessage) bool { return len(m.Blocks) == 0 })
+		all = slices.DeleteFunc(all, func(m labMessage) bool { return !m.asks() })
 		return fmt.Sprint(len(all)) == args[1], err
 	})
 }

@@ -62,6 +62,7 @@ func (l *Lab) api(w http.ResponseWriter, r *http.Request) {
 	}
 	delete(args, "token")
 	l.mu.Lock()
+	l.host = r.Host
 	if wait := l.slow(q.method); wait > 0 {
 		l.mu.Unlock()
 		time.Sleep(wait)

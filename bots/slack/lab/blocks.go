@@ -153,8 +153,8 @@ func checkElement(b []byte, actions map[string]bool) string {
 	return ""
 }
 
-// checkView says what is wrong with a modal; empty when nothing is.
-func checkView(b []byte) string {
+// checkView says what is wrong with a modal or a home; empty when nothing is.
+func checkView(b []byte, kind string) string {
 	var v struct {
 		Type     string          `json:"type"`
 		Title    *text           `json:"title"`
@@ -165,9 +165,11 @@ func checkView(b []byte) string {
 		Private  string          `json:"private_metadata"`
 	}
 	switch err := json.Unmarshal(b, &v); {
-	case err != nil || v.Type != "modal":
-		return "it is no modal"
-	case !v.Title.fits(24, true), v.Submit != nil && !v.Submit.fits(24, true), v.Close != nil && !v.Close.fits(24, true):
+	case err != nil || v.Type != kind:
+		return "it is no " + kind
+	case kind == "home" && (v.Title != nil || v.Submit != nil || v.Close != nil):
+		return "a home has no title and no buttons of its own"
+	case kind == "modal" && !v.Title.fits(24, true), v.Submit != nil && !v.Submit.fits(24, true), v.Close != nil && !v.Close.fits(24, true):
 		return "a title or button is empty or too long"
 	case len(v.Callback) > 255 || len(v.Private) > 3000:
 		return "its callback or private data is too long"

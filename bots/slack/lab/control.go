@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Doc describes the control API, with an example for each call.
@@ -32,6 +33,9 @@ type doing struct {
 	Token    string            `json:"token"`
 	How      string            `json:"how"`
 	URL      string            `json:"url"`
+	Command  string            `json:"command"`
+	Invited  string            `json:"invited"`
+	Ago      int               `json:"ago_seconds"`
 }
 
 // Control serves the control API: what people do, what clients did, and what
@@ -54,6 +58,10 @@ func (l *Lab) actions(mux *http.ServeMux) {
 	for path, do := range map[string]func(doing) (any, error){
 		"/revoke": func(d doing) (any, error) { return nil, l.Revoke(d.Token) },
 		"/say": func(d doing) (any, error) {
+			if d.Ago > 0 {
+				ts, err := l.SayBefore(d.Channel, d.User, d.Text, time.Duration(d.Ago)*time.Second)
+				return map[string]string{"ts": ts}, err
+			}
 			ts, err := l.Say(d.Channel, d.User, d.Text, d.Thread, d.Files...)
 			return map[string]string{"ts": ts}, err
 		},
@@ -61,11 +69,19 @@ func (l *Lab) actions(mux *http.ServeMux) {
 		"/delete": func(d doing) (any, error) { return nil, l.Delete(d.Channel, d.User, d.TS) },
 		"/react":  func(d doing) (any, error) { return nil, l.React(d.Channel, d.User, d.TS, d.Reaction) },
 		"/join":   func(d doing) (any, error) { return nil, l.Join(d.Channel, l.who(d.User)) },
+		"/invite": func(d doing) (any, error) { return nil, l.Invite(d.Channel, d.User, l.who(d.Invited)) },
 		"/leave":  func(d doing) (any, error) { return nil, l.Leave(d.Channel, l.who(d.User)) },
 		"/press":  func(d doing) (any, error) { return nil, l.Press(d.User, d.TS, d.Action, d.Ticked) },
 		"/submit": func(d doing) (any, error) { return nil, l.Submit(d.User, d.View, d.Texts) },
-		"/cut":    func(d doing) (any, error) { return map[string]int{"connections": l.Cut(d.How)}, nil },
-		"/events": func(d doing) (any, error) { l.EventsURL(d.URL); return nil, nil },
+		"/write": func(d doing) (any, error) {
+			ts, err := l.Write(d.User, d.Text)
+			return map[string]string{"ts": ts}, err
+		},
+		"/command":  func(d doing) (any, error) { return nil, l.Command(d.User, d.Channel, d.Command, d.Text) },
+		"/shortcut": func(d doing) (any, error) { return nil, l.Shortcut(d.User, d.Action, d.Channel, d.TS) },
+		"/home":     func(d doing) (any, error) { return nil, l.OpenHome(d.User) },
+		"/cut":      func(d doing) (any, error) { return map[string]int{"connections": l.Cut(d.How)}, nil },
+		"/events":   func(d doing) (any, error) { l.EventsURL(d.URL); return nil, nil },
 	} {
 		mux.HandleFunc("POST "+path, takes(do))
 	}
@@ -93,6 +109,7 @@ func (l *Lab) looks(mux *http.ServeMux) {
 		"/delivered":          func(*http.Request) any { return l.Delivered() },
 		"/connected":          func(*http.Request) any { return l.Connected() },
 		"/sees/{user}":        func(r *http.Request) any { return l.Sees(r.PathValue("user")) },
+		"/home/{user}":        func(r *http.Request) any { return l.Home(r.PathValue("user")) },
 		"/modals/{user}":      func(r *http.Request) any { return l.Modals(r.PathValue("user")) },
 		"/messages/{channel}": func(r *http.Request) any { return l.Messages(r.PathValue("channel")) },
 		"/members/{channel}":  func(r *http.Request) any { return l.Members(r.PathValue("channel")) },
@@ -117,6 +134,7 @@ func takes[T any](do func(T) (any, error)) http.HandlerFunc {
 	}
 }
 
+// reply writes what a call gave; nothing is written as such.
 func reply(w http.ResponseWriter, out any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {

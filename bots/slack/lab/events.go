@@ -65,6 +65,8 @@ func (l *Lab) may(c *Channel, event string) bool {
 		scope = c.prefix() + "history"
 	case strings.HasPrefix(event, "reaction_"):
 		scope = "reactions:read"
+	case event == "app_home_opened":
+		return true
 	default:
 		scope = c.prefix() + "read"
 	}
@@ -81,37 +83,12 @@ func (l *Lab) installed() []*Token {
 	return out
 }
 
-// interact sends what a person did with an element. It is not sent again. The
-// caller holds the lock.
-func (l *Lab) interact(payload answer, acked func()) {
-	body, err := json.Marshal(payload)
-	if err != nil {
-		l.note("an interaction cannot be written: %v", err)
-		return
-	}
-	l.sockets.send(&delivery{kind: "interactive", body: body, acked: func() {
-		if acked != nil {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			acked()
-		}
-	}})
-}
-
-// respond takes what is sent to a response_url.
-func (l *Lab) respond(w http.ResponseWriter, _ *http.Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.note("a client used a response_url, which this server does not have")
-	http.Error(w, "not here", http.StatusNotFound)
-}
-
 // delivery is one envelope on its way to the app.
 type delivery struct {
 	kind    string
 	body    json.RawMessage
 	retries []time.Duration
-	acked   func()
+	acked   func(json.RawMessage) // with what it was answered
 
 	attempt int
 	reason  string
@@ -138,14 +115,23 @@ func (l *Lab) EventsURL(to string) {
 }
 
 // overHTTP makes one attempt as a signed request, and says why it failed.
-func (s *sockets) overHTTP(d *delivery, to, secret string) string {
+func (s *sockets) overHTTP(d *delivery, to, secret string) (said json.RawMessage, reason string) {
 	body, kind := []byte(d.body), "application/json"
-	if d.kind == "interactive" {
+	switch d.kind {
+	case "interactive":
 		body, kind = []byte(url.Values{"payload": {string(d.body)}}.Encode()), "application/x-www-form-urlencoded"
+	case "slash_commands":
+		var fields map[string]any
+		_ = json.Unmarshal(d.body, &fields) // we wrote it
+		v := url.Values{}
+		for k, x := range fields {
+			v.Set(k, fmt.Sprint(x))
+		}
+		body, kind = []byte(v.Encode()), "application/x-www-form-urlencoded"
 	}
 	req, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
-		return "http_error"
+		return nil, "http_error"
 	}
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	req.Header.Set("Content-Type", kind)
@@ -158,14 +144,14 @@ func (s *sockets) overHTTP(d *delivery, to, secret string) string {
 	client := &http.Client{Timeout: s.o.AckWithin}
 	res, err := client.Do(req)
 	if err != nil {
-		return "http_timeout"
+		return nil, "http_timeout"
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body) // only the status counts
-	if res.StatusCode != http.StatusOK {
-		return "http_error"
+	said, err = io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil || res.StatusCode != http.StatusOK {
+		return nil, "http_error"
 	}
-	return ""
+	return said, ""
 }
 
 // Sign signs a request as Slack does.

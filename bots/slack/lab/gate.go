@@ -27,6 +27,9 @@ var beyond = map[string][]string{
 	"message/file_share":    {"/event/files"},
 	"conversations.history": {"/response_metadata"},
 	"conversations.replies": {"/messages/subtype"}, // a message of its own kind, in the messages reference
+
+	"interactive/BlockAction":    {"/actions/selected_options", "/actions/selected_option", "/view/blocks", "/message/metadata"}, // in the Block Kit reference
+	"interactive/ViewSubmission": {"/view/blocks"},                                                                               // in the views reference
 }
 
 func newGate() (*gate, error) {

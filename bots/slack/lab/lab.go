@@ -104,11 +104,12 @@ type Call struct {
 
 // View is a modal that stands open before a person.
 type View struct {
-	ID      string          `json:"id"`
-	User    string          `json:"user"`
-	Hash    string          `json:"hash"`
-	Content json.RawMessage `json:"content"`
-	Closed  bool            `json:"closed,omitempty"`
+	ID      string            `json:"id"`
+	User    string            `json:"user"`
+	Hash    string            `json:"hash"`
+	Content json.RawMessage   `json:"content"`
+	Errors  map[string]string `json:"errors,omitempty"` // what is said to be wrong with its inputs
+	Closed  bool              `json:"closed,omitempty"`
 }
 
 // Lab is one workspace with one app installed in it.
@@ -117,25 +118,28 @@ type Lab struct {
 	facts map[string]fact
 	gate  *gate
 
-	mu       sync.Mutex
-	team     string
-	app      string
-	bot      string // the app's own user
-	botID    string
-	secret   string // signs requests to EventsURL
-	people   map[string]*Person
-	channels map[string]*Channel
-	tokens   map[string]*Token
-	only     []*Message // ephemeral
-	views    map[string]*View
-	triggers map[string]trigger
-	calls    []Call
-	wrong    []string
-	faults   []*Fault
-	used     map[string][]time.Time
-	last     int64 // microseconds of the newest timestamp
-	next     int
-	sockets  sockets
+	mu        sync.Mutex
+	team      string
+	app       string
+	bot       string // the app's own user
+	botID     string
+	secret    string // signs requests to EventsURL
+	people    map[string]*Person
+	channels  map[string]*Channel
+	tokens    map[string]*Token
+	only      []*Message // ephemeral
+	views     map[string]*View
+	homes     map[string]*View // by whom they are shown to
+	triggers  map[string]trigger
+	responses map[string]*response
+	host      string // where clients reach the server
+	calls     []Call
+	wrong     []string
+	faults    []*Fault
+	used      map[string][]time.Time
+	last      int64 // microseconds of the newest timestamp
+	next      int
+	sockets   sockets
 }
 
 // New makes a workspace with an app whose bot is in no channel yet. The bot's
@@ -162,7 +166,7 @@ func New(o Options) (*Lab, error) {
 	l := &Lab{
 		o: o, team: "T0LAB00001", app: "A0LAB00001", bot: "U0LABBOT01", botID: "B0LABBOT01", secret: "lab-signing-secret",
 		people: map[string]*Person{}, channels: map[string]*Channel{}, tokens: map[string]*Token{}, views: map[string]*View{},
-		triggers: map[string]trigger{}, used: map[string][]time.Time{},
+		homes: map[string]*View{}, responses: map[string]*response{}, triggers: map[string]trigger{}, used: map[string][]time.Time{},
 	}
 	var err error
 	if l.facts, err = readFacts(); err != nil {
@@ -181,7 +185,7 @@ func New(o Options) (*Lab, error) {
 // AllBotScopes are those that a bot which does everything has.
 func AllBotScopes() []string {
 	return strings.Fields(`channels:history groups:history im:history mpim:history channels:read groups:read im:read mpim:read
-		channels:manage groups:write im:write chat:write users:read users:read.email reactions:write reactions:read channels:join files:read`)
+		channels:manage groups:write im:write chat:write users:read users:read.email reactions:write reactions:read channels:join files:read commands`)
 }
 
 // Bot is the app's own user.

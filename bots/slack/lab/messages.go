@@ -83,8 +83,12 @@ func (l *Lab) post(q *request) (answer, string) {
 
 // say puts a message into a channel. The caller holds the lock.
 func (l *Lab) say(c *Channel, m *Message) {
-	m.TS, m.Channel = l.stamp(), c.ID
+	m.Channel = c.ID
+	if m.TS == "" {
+		m.TS = l.stamp()
+	}
 	c.messages = append(c.messages, m)
+	slices.SortStableFunc(c.messages, func(a, b *Message) int { return strings.Compare(a.TS, b.TS) })
 	ev := l.show(c, m, false)
 	ev["channel"], ev["channel_type"] = c.ID, c.typ()
 	l.happen(c, ev, m.TS)
@@ -241,7 +245,7 @@ func (l *Lab) viewOpen(q *request) (answer, string) {
 	if time.Since(t.at) > triggerFor {
 		return nil, "expired_trigger_id"
 	}
-	if checkView([]byte(q.args["view"])) != "" {
+	if checkView([]byte(q.args["view"]), "modal") != "" {
 		return nil, "invalid_arguments"
 	}
 	v := &View{ID: l.id("V0LAB", 6), User: t.user, Hash: l.stamp(), Content: raw(q.args["view"])}
@@ -256,10 +260,10 @@ func (l *Lab) viewUpdate(q *request) (answer, string) {
 		return nil, "not_found"
 	case q.args["hash"] != "" && q.args["hash"] != v.Hash:
 		return nil, "hash_conflict"
-	case checkView([]byte(q.args["view"])) != "":
+	case checkView([]byte(q.args["view"]), "modal") != "":
 		return nil, "invalid_arguments"
 	}
-	v.Content, v.Hash = raw(q.args["view"]), l.stamp()
+	v.Content, v.Hash, v.Errors = raw(q.args["view"]), l.stamp(), nil
 	return answer{"view": l.showView(v)}, ""
 }
 
@@ -267,7 +271,14 @@ func (l *Lab) viewPublish(q *request) (answer, string) {
 	if l.people[q.args["user_id"]] == nil {
 		return nil, "invalid_arguments"
 	}
+	if checkView([]byte(q.args["view"]), "home") != "" {
+		return nil, "invalid_arguments"
+	}
 	v := &View{ID: l.id("V0LAB", 6), User: q.args["user_id"], Hash: l.stamp(), Content: raw(q.args["view"]), Closed: true}
+	if old := l.homes[v.User]; old != nil {
+		v.ID = old.ID
+	}
+	l.homes[v.User] = v
 	return answer{"view": l.showView(v)}, ""
 }
 

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,6 +84,20 @@ func (l *Lab) place(channel, ts string) (*Channel, *Message, error) {
 func (l *Lab) Say(channel, user, text, thread string, names ...string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.speak(channel, user, text, thread, names, "")
+}
+
+// SayBefore posts as a person some time ago: the app is told of it now, as of
+// something that was held up.
+func (l *Lab) SayBefore(channel, user, text string, ago time.Duration) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	return l.speak(channel, user, text, "", nil, stampOf(time.Now().Add(-ago).UnixMicro()+int64(l.next)))
+}
+
+// speak posts as a person, at a time or now. The caller holds the lock.
+func (l *Lab) speak(channel, user, text, thread string, names []string, when string) (string, error) {
 	c, _, err := l.place(channel, thread)
 	if err != nil {
 		return "", err
@@ -96,6 +109,7 @@ func (l *Lab) Say(channel, user, text, thread string, names ...string) (string, 
 	if len(names) > 0 {
 		m.Subtype = "file_share"
 	}
+	m.TS = when
 	l.say(c, m)
 	return m.TS, nil
 }
@@ -151,6 +165,20 @@ func (l *Lab) Join(channel, user string) error {
 	c, _, err := l.place(channel, "")
 	if err == nil {
 		l.enter(c, user, "")
+	}
+	return err
+}
+
+// Invite lets somebody bring somebody else in.
+func (l *Lab) Invite(channel, by, user string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, _, err := l.place(channel, "")
+	if err == nil && !c.has(by) {
+		err = fmt.Errorf("%s is not in %s", by, channel)
+	}
+	if err == nil {
+		l.enter(c, user, by)
 	}
 	return err
 }
@@ -223,105 +251,4 @@ func (l *Lab) Modals(user string) []View {
 	}
 	slices.SortFunc(out, func(a, b View) int { return strings.Compare(a.ID, b.ID) })
 	return out
-}
-
-// Press uses an element of a message that the person sees: a button by its
-// action id, or checkboxes with the values that are ticked now.
-func (l *Lab) Press(user, ts, action string, ticked []string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m, c := l.visible(user, ts)
-	if m == nil {
-		return fmt.Errorf("%s sees no message %q", user, ts)
-	}
-	found, blockID := findElement(m.Blocks, action)
-	if found == nil {
-		return fmt.Errorf("the message has no element %q", action)
-	}
-	act := answer{"action_id": action, "block_id": blockID, "type": found["type"], "action_ts": l.stamp()}
-	switch found["type"] {
-	case "button":
-		act["value"], act["text"] = found["value"], found["text"]
-	default:
-		var chosen []any
-		for _, o := range list(found["options"]) {
-			if v, ok := o.(map[string]any); ok && slices.Contains(ticked, fmt.Sprint(v["value"])) {
-				chosen = append(chosen, v)
-			}
-		}
-		if found["type"] == "overflow" && len(chosen) > 0 {
-			act["selected_option"] = chosen[0]
-		} else {
-			act["selected_options"] = append([]any{}, chosen...)
-		}
-	}
-	p := l.people[user]
-	l.interact(answer{
-		"type": "block_actions", "user": answer{"id": user, "username": p.Name, "name": p.Name, "team_id": l.team}, "api_app_id": l.app,
-		"team": answer{"id": l.team, "domain": "lab"}, "trigger_id": l.newTrigger(user), "channel": answer{"id": c.ID, "name": c.Name},
-		"container": answer{"type": "message", "message_ts": m.TS, "channel_id": c.ID, "is_ephemeral": m.Only != ""},
-		"message":   l.show(c, m, false), "actions": []any{act}, "response_url": "", "token": "", "is_enterprise_install": false,
-	}, nil)
-	return nil
-}
-
-func (l *Lab) visible(user, ts string) (*Message, *Channel) {
-	for _, c := range l.channels {
-		if c.has(user) {
-			if m := c.find(ts); m != nil {
-				return m, c
-			}
-		}
-	}
-	for _, m := range l.only {
-		if m.Only == user && m.TS == ts {
-			return m, l.channels[m.Channel]
-		}
-	}
-	return nil, nil
-}
-
-func list(v any) []any { out, _ := v.([]any); return out }
-
-// findElement finds an interactive element in blocks.
-func findElement(blocks json.RawMessage, action string) (map[string]any, any) {
-	var all []map[string]any
-	_ = json.Unmarshal(blocks, &all) // they were checked when they came
-	for _, b := range all {
-		for _, e := range append(list(b["elements"]), b["accessory"], b["element"]) {
-			if m, ok := e.(map[string]any); ok && m["action_id"] == action {
-				return m, b["block_id"]
-			}
-		}
-	}
-	return nil, nil
-}
-
-// Submit sends a modal off with the texts for its inputs, by action id. It may
-// be sent off twice by a hasty person.
-func (l *Lab) Submit(user, view string, texts map[string]string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	v := l.views[view]
-	if v == nil || v.User != user {
-		return fmt.Errorf("%s has no modal %q", user, view)
-	}
-	shown := l.showView(v)
-	values := answer{}
-	for _, b := range list(shown["blocks"]) {
-		m, _ := b.(map[string]any)
-		e, ok := m["element"].(map[string]any)
-		if !ok {
-			continue
-		}
-		id := fmt.Sprint(e["action_id"])
-		values[fmt.Sprint(m["block_id"])] = answer{id: answer{"type": e["type"], "value": texts[id]}}
-	}
-	shown["state"] = answer{"values": values}
-	p := l.people[user]
-	l.interact(answer{
-		"type": "view_submission", "user": answer{"id": user, "username": p.Name, "name": p.Name, "team_id": l.team}, "api_app_id": l.app,
-		"team": answer{"id": l.team, "domain": "lab"}, "trigger_id": l.newTrigger(user), "view": shown, "token": "", "is_enterprise_install": false,
-	}, func() { v.Closed = true })
-	return nil
 }

@@ -111,10 +111,11 @@ func (l *Lab) socket(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		var ack struct {
-			ID string `json:"envelope_id"`
+			ID   string          `json:"envelope_id"`
+			Said json.RawMessage `json:"payload"`
 		}
 		if json.Unmarshal(frame, &ack) == nil && ack.ID != "" {
-			s.ack(ack.ID)
+			s.ack(ack.ID, ack.Said)
 		}
 	}
 }
@@ -212,11 +213,12 @@ func (s *sockets) attempt(d *delivery) {
 	if to, secret := s.url, s.secret; to != "" {
 		s.mu.Unlock()
 		go func() {
-			if reason := s.overHTTP(d, to, secret); reason != "" {
+			said, reason := s.overHTTP(d, to, secret)
+			if reason != "" {
 				s.failed(d, reason)
 				return
 			}
-			s.finish(d)
+			s.finish(d, said)
 		}()
 		return
 	}
@@ -259,16 +261,22 @@ func (s *sockets) failed(d *delivery, reason string) {
 	time.AfterFunc(wait, func() { s.attempt(d) })
 }
 
-func (s *sockets) ack(id string) {
+func (s *sockets) ack(id string, said json.RawMessage) {
 	s.mu.Lock()
 	d := s.waiting[id]
 	s.mu.Unlock()
 	if d != nil {
-		s.finish(d)
+		s.finish(d, said)
 	}
 }
 
-func (s *sockets) finish(d *delivery) {
+// answerMost is what an acknowledgement may say: more is dropped in silence.
+const answerMost = 20_480
+
+func (s *sockets) finish(d *delivery, said json.RawMessage) {
+	if len(said) >= answerMost {
+		said = nil
+	}
 	s.mu.Lock()
 	first := !d.done
 	d.done = true
@@ -283,7 +291,7 @@ func (s *sockets) finish(d *delivery) {
 	}
 	s.mu.Unlock()
 	if first && d.acked != nil {
-		d.acked()
+		d.acked(said)
 	}
 }
 

@@ -1,0 +1,152 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"chaperone/bots"
+	"chaperone/internal/chat"
+)
+
+// The shortcuts, by their callback ids.
+const (
+	captureShortcut = "capture"
+	checkShortcut   = "check"
+	checkCallback   = "check"
+)
+
+// draftMost is what Slack lets somebody write into a modal.
+const draftMost = 3000
+
+// ackWithin is when a person is told that what they did is not stored yet.
+// Slack waits for three seconds, and does not send it again.
+const ackWithin = 2400 * time.Millisecond
+
+// notYet is said then. It goes on being tried.
+const notYet = "This could not be stored yet. If nothing has changed in a minute, please do it once more."
+
+// promptly gives the function to call once something is stored. Where that takes
+// too long it is acknowledged with late, and the person is told.
+func (b *Bot) promptly(l *life, i *interaction, late any, ack func(any)) func() {
+	var once sync.Once
+	t := time.AfterFunc(ackWithin, func() {
+		once.Do(func() {
+			ack(late)
+			if late == nil && i.Back != "" {
+				l.work.Go(func() { _ = b.respond(l.ctx, i.Back, bots.Reply{Text: notYet}) }) // without it they see that nothing changed
+			}
+		})
+	})
+	return func() { once.Do(func() { t.Stop(); ack(nil) }) }
+}
+
+// chose takes "Capture this": the message as it now reads is to be kept. What
+// becomes of it the person is told once that is known.
+func (b *Bot) chose(l *life, i *interaction, ack func(any)) {
+	if i.Callback != captureShortcut || i.Channel.ID == "" || i.Chosen.TS == "" {
+		ack(nil)
+		return
+	}
+	m := &i.Chosen
+	ev := chat.Event{
+		Key: "wanted/" + m.TS + "/" + i.User.ID + "/" + orElse(i.ActionTS, i.Trigger), Kind: chat.Wanted, Chat: b.id(i.Channel.ID), At: at(m.TS),
+		Member: chat.MemberID(i.User.ID), Message: chat.MessageID(m.TS), Answer: string(author(m)), Text: m.said(),
+	}
+	if m.Edited != nil {
+		ev.Revision = revision(m.Edited.TS)
+	}
+	l.work.Go(func() {
+		refuse := ""
+		if c, err := b.channel(l.ctx, i.Channel.ID); err != nil || !c.ours {
+			refuse = "Chaperone is not in this conversation, so it keeps nothing from it. Somebody in it can invite it."
+		} else if b.ours(m) {
+			refuse = "Chaperone keeps nothing of what it says itself."
+		}
+		if refuse != "" {
+			ack(nil)
+			_ = b.respond(l.ctx, i.Back, bots.Reply{Text: refuse}) // without it they can ask again
+			return
+		}
+		l.lanes.Put(i.Channel.ID, []chat.Event{ev}, b.promptly(l, i, nil, ack))
+	})
+}
+
+// askDraft opens the modal of "Check before I post".
+func (b *Bot) askDraft(ctx context.Context, trigger string) {
+	input := slack.NewPlainTextInputBlockElement(text("What you want to post", 150), inputAction)
+	input.Multiline, input.MaxLength = true, draftMost
+	view := slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: checkCallback, Title: text("Check before I post", modalMost), Submit: text("Check", modalMost), Close: text("Cancel", modalMost),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{
+			slack.NewInputBlock(inputBlock, text("Your draft", 2000), text("It is read once, for you alone. Nothing of it is kept.", 2000), input),
+		}},
+	}
+	if _, err := b.api.OpenViewContext(ctx, trigger, view); err != nil {
+		b.o.Log.Warn("Slack: the box for a draft could not be opened; its member can choose it again", "err", plain(err))
+	}
+}
+
+// checkView is the modal that shows what is said about a draft.
+func checkView(blocks []slack.Block) slack.ModalViewRequest {
+	return slack.ModalViewRequest{Type: slack.VTModal, Title: text("Check before I post", modalMost), Close: text("Close", modalMost), Blocks: slack.Blocks{BlockSet: blocks}}
+}
+
+// draft answers a draft, in the modal that it was written into. Nothing of it is
+// kept, so that there is nothing to wait for.
+func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
+	draft := i.View.State.Values[inputBlock][inputAction].Value
+	if draft == "" || b.answer == nil {
+		ack(nil)
+		return
+	}
+	ack(map[string]any{"response_action": "update", "view": checkView(paragraphs("One moment …"))})
+	l.talk(chat.MemberID(i.User.ID), func() {
+		who := chat.MemberID(i.User.ID)
+		replies, err := b.answer(l.ctx, bots.Private{Account: Account, Member: who, Name: b.person(l.ctx, i.User.ID).name, Text: "check " + draft})
+		var blocks []slack.Block
+		for _, r := range replies {
+			blocks = append(blocks, paragraphs(r.Text)...)
+		}
+		if err != nil || len(blocks) == 0 {
+			blocks = paragraphs("This draft could not be read. Nothing of it was kept. Please try once more in a minute.")
+		}
+		if _, err := b.api.UpdateViewContext(l.ctx, checkView(blocks), "", "", i.View.ID); err != nil {
+			b.o.Log.Warn("Slack: what is said about a draft could not be shown; its member can check it again", "err", plain(err))
+		}
+	})
+}
+
+// submitted takes a modal that was sent off.
+func (b *Bot) submitted(l *life, i *interaction, ack func(any)) {
+	if i.View.Callback == checkCallback {
+		b.draft(l, i, ack)
+		return
+	}
+	r, ok := readRef(i.View.Private)
+	if i.View.Callback != modalCallback || !ok {
+		ack(nil)
+		return
+	}
+	ev := chat.Event{
+		Key: "view/" + i.View.ID, Kind: chat.Answered, Chat: b.id(r.Chat), At: b.o.Now().UTC(), Member: chat.MemberID(i.User.ID),
+		Prompt: r.Prompt, Answer: r.Answer, Text: i.View.State.Values[inputBlock][inputAction].Value,
+	}
+	late := map[string]any{"response_action": "errors", "errors": map[string]string{inputBlock: notYet}}
+	l.lanes.Put(r.Chat, []chat.Event{ev}, b.promptly(l, i, late, ack))
+}
+
+// acknowledgement writes what an envelope is acknowledged with.
+func acknowledgement(said any) json.RawMessage {
+	if said == nil {
+		return nil
+	}
+	body, err := json.Marshal(said)
+	if err != nil {
+		return nil // texts always can be written
+	}
+	return body
+}
