@@ -194,22 +194,23 @@ func classify(all ...*automaton) {
 		}
 	}
 	var class [256]uint8
-	split := map[[2]int]uint8{} // (class so far, in the set) -> new class
 	for c := range class {
 		class[c] = uint8(kindOf(byte(c)))
 	}
 	for set := range sets {
-		clear(split)
+		var split [256][2]uint16 // by the class so far, out of the set or in it: the new class and 1
+		n := uint16(0)
 		for c := range class {
 			in := 0
 			if c < 128 {
 				in = int(set[c>>6] >> (c & 63) & 1)
 			}
-			key := [2]int{int(class[c]), in}
-			if _, ok := split[key]; !ok {
-				split[key] = uint8(len(split))
+			to := &split[class[c]][in]
+			if *to == 0 {
+				n++
+				*to = n
 			}
-			class[c] = split[key]
+			class[c] = uint8(*to - 1)
 		}
 	}
 	example := renumber(&class)

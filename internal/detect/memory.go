@@ -38,7 +38,9 @@ type node struct {
 	state
 	row   uint32
 	into  []uint32 // cells that lead here, in rows that were left too
-	other *node    // the next one with the same hash
+	hash  uint64
+	other *node // the next one with the same hash
+	moved *node // when all are laid out anew, the same state there
 }
 
 const (
@@ -172,7 +174,7 @@ func (m *memory) move(n *node, class uint8) {
 
 // add takes in a state that is not there yet.
 func (m *memory) add(s *state, hash uint64, classes []uint8) *node {
-	n := &node{state: *s, other: m.index[hash]}
+	n := &node{state: *s, hash: hash, other: m.index[hash]}
 	if len(m.all) < 4 {
 		n.row = (1 + uint32(len(m.all))) * m.width
 		m.nodes[n.row].Store(n)
@@ -202,15 +204,15 @@ func (a *automaton) intern(m *memory, s *state) *node {
 // together and without rows that were left; nil where there is no room.
 func (a *automaton) rebuilt(old *memory, room int) *memory {
 	m := a.emptyMemory(room)
+	m.seed = old.seed
 	var classes [256]uint8
-	moved := make(map[*node]*node, len(old.all))
 	for _, n := range old.all {
 		known := old.classes(n, classes[:0])
 		if m.full() {
 			return nil
 		}
-		to := m.add(&n.state, a.hash(m.seed, &n.state), known)
-		moved[n] = to
+		to := m.add(&n.state, n.hash, known)
+		n.moved = to
 		for _, c := range known { // so that nobody else takes them
 			m.cells[to.row+uint32(c)] = noteworthy
 		}
@@ -221,8 +223,11 @@ func (a *automaton) rebuilt(old *memory, room int) *memory {
 	for _, n := range old.all {
 		for _, c := range old.classes(n, classes[:0]) {
 			v := old.at(n.row, c)
-			m.put(moved[n], moved[old.nodes[v>>rowShift].Load()].row<<rowShift|v&cellBits)
+			m.put(n.moved, old.nodes[v>>rowShift].Load().moved.row<<rowShift|v&cellBits)
 		}
+	}
+	for _, n := range old.all {
+		n.moved = nil
 	}
 	return m
 }

@@ -326,14 +326,17 @@ const sentenceReach = 500
 // sentence gives the bounds of the sentence or line around [start, end).
 func sentence(text string, start, end int) (int, int) {
 	lo, hi := start, end
-	for lo > 0 && start-lo < sentenceReach && !sentenceEnd(text, lo-1) {
+	for lo > 0 && start-lo < sentenceReach && !(stops[text[lo-1]] && sentenceEnd(text, lo-1)) {
 		lo--
 	}
-	for hi < len(text) && hi-end < sentenceReach && !sentenceEnd(text, hi) {
+	for hi < len(text) && hi-end < sentenceReach && !(stops[text[hi]] && sentenceEnd(text, hi)) {
 		hi++
 	}
 	return lo, hi
 }
+
+// stops are the bytes that may end a sentence.
+var stops = [256]bool{'\n': true, '!': true, '?': true, '.': true}
 
 // sentenceEnd says whether text[i] ends a sentence: a line break, or a full
 // stop, question or exclamation mark before white space, except after a
