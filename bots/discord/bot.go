@@ -68,8 +68,10 @@ type Bot struct {
 	from       map[string]string   // by chat: the newest message when the bot first looked
 	life       *life
 	refused    []time.Time // answers of 401 and 403, of which ten thousand ban an address
-	identified time.Time
-	up         bool // the gateway tells what happens
+	identified time.Time   // when it last did
+
+	refusedIdentify bool // identifying waits until the minute is over
+	up              bool // the gateway tells what happens
 
 	lines  map[string]place       // prompt to the line that calls its member
 	views  map[string]glimpse     // prompt to where it stands before its member alone
@@ -121,7 +123,7 @@ func New(o Options) (*Bot, error) {
 	}
 	through := *o.Client
 	through.Transport = guard{b, through.Transport, o.APIURL}
-	s.Client = &through
+	s.Client, s.Dialer = &through, b.dialer()
 	s.SyncEvents = true // the library shuffles events otherwise
 	s.StateEnabled, s.ShouldReconnectOnError, s.ShouldRetryOnRateLimit, s.MaxRestRetries = false, false, false, 0
 	s.LogLevel = -1 // it would log texts
@@ -138,9 +140,8 @@ func (b *Bot) Account() chat.Account { return Account }
 func (b *Bot) id(local string) chat.ID { return chat.ID{Account: Account, Local: local} }
 
 const (
-	identifyPause = time.Minute // between two identifies at least
-	retryMost     = time.Minute
-	steady        = 5 * time.Second // a connection that lasted so long is made again at once
+	retryMost = time.Minute
+	steady    = 5 * time.Second // a connection that lasted so long is made again at once
 )
 
 // Run implements bots.Bot. It returns when ctx ends, or when Discord refuses
@@ -201,28 +202,17 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 }
 
-// connect opens the gateway. Identifying anew is kept to one a minute; a resume
-// need not wait.
+// connect opens the gateway.
 func (b *Bot) connect(l *life) (<-chan struct{}, error) {
+	b.rest(l.ctx)
+	if err := l.ctx.Err(); err != nil {
+		return nil, err
+	}
 	lost := make(chan struct{})
 	b.mu.Lock()
 	l.lost = lost
-	since := b.o.Now().Sub(b.identified)
 	b.mu.Unlock()
-	if since < identifyPause && !b.resumes() {
-		sleep(l.ctx, identifyPause-since)
-		if err := l.ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
 	return lost, b.s.Open()
-}
-
-// resumes reports whether the library has a session that it will try to resume.
-func (b *Bot) resumes() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.identified.IsZero()
 }
 
 // disconnected tells Run that the connection has ended.

@@ -24,9 +24,11 @@ type world struct {
 
 const granted = lab.Everyone | lab.ManageMessages | lab.Kick
 
-func newWorld(t *testing.T, intents int) *world {
+func newWorld(t *testing.T, intents int) *world { return newWorldAt(t, lab.Options{}, intents) }
+
+func newWorldAt(t *testing.T, o lab.Options, intents int) *world {
 	t.Helper()
-	w := &world{Lab: lab.New(lab.Options{})}
+	w := &world{Lab: lab.New(o)}
 	srv := httptest.NewServer(w.Handler())
 	t.Cleanup(func() {
 		srv.CloseClientConnections()
@@ -69,7 +71,7 @@ func TestBot(t *testing.T) {
 	t.Parallel()
 	botstest.Run(t, func(t *testing.T) botstest.Harness {
 		w := newWorld(t, lab.IntentMembers|lab.IntentContent)
-		b := w.bot(t, discord.Options{})
+		b := w.bot(t, discord.Options{Now: quick()}) // it runs several times within a minute
 		ready(t, w, b)
 		in := chat.ID{Account: discord.Account, Local: w.general.String()}
 		return botstest.Harness{

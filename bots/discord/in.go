@@ -43,7 +43,7 @@ func (b *Bot) heard(e *discordgo.Event) {
 func (b *Bot) readied() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.identified, b.up = b.o.Now(), true
+	b.up = true
 	if b.life != nil {
 		b.life.lanes.Behind(true)
 	}

@@ -166,6 +166,31 @@ func TestNoCutLosesAnything(t *testing.T) {
 	}
 }
 
+// D4: however often Discord says that a session is not valid, one identify goes
+// out a minute, and nothing is lost.
+func TestOneIdentifyAMinute(t *testing.T) {
+	t.Parallel()
+	now := quick()
+	w := newWorldAt(t, lab.Options{Now: now}, lab.IntentMembers|lab.IntentContent)
+	r := new(running)
+	r.start(t, w.bot(t, discord.Options{Memory: r, Now: now}))
+	for i := range 5 {
+		until(t, "it is connected", func() bool { return w.Connected() > 0 && len(r.of(chat.Added)) == 1 })
+		w.Invalidate()
+		say(t, w, w.sam, w.general, fmt.Sprint("message ", i))
+		until(t, "it is told", func() bool { return len(r.of(chat.Posted)) == i+1 })
+	}
+	at := w.Identified(w.app)
+	if len(at) < 5 {
+		t.Fatalf("it identified %d times", len(at))
+	}
+	for i := range at[1:] {
+		if apart := at[i+1].Sub(at[i]); apart < 59*time.Second {
+			t.Errorf("two identifies were %v apart", apart)
+		}
+	}
+}
+
 func cuts(t *testing.T, rounds int, seed uint64, cut func(*world)) {
 	w := newWorld(t, lab.IntentMembers|lab.IntentContent)
 	other := w.Channel(w.guild, "sandbags", lab.Text)

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -94,6 +95,13 @@ func (l *Lab) Invalidate() {
 		delete(l.sessions, s.id)
 		s.conn.send(frame{Op: opInvalid, Data: raw(false)})
 	})
+}
+
+// Identified lists when an application identified.
+func (l *Lab) Identified(a *App) []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(a.identified)
 }
 
 // Deafen lets sessions acknowledge no heartbeat.
