@@ -7,7 +7,9 @@ import (
 	"errors"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
 
 	"chaperone/bots"
 	"chaperone/internal/chat"
@@ -16,7 +18,7 @@ import (
 // book is what the bot has to remember between two runs beside the library's
 // keys: who is who, which chats it is in, how old messages are, and what it
 // showed and did. Of texts it holds the bot's
-// own prompts, for a week.
+// own, for a week.
 type book struct{ db *sql.DB }
 
 const bookTables = `
@@ -31,7 +33,8 @@ CREATE INDEX IF NOT EXISTS chaperone_prompts_member ON chaperone_prompts (member
 CREATE TABLE IF NOT EXISTS chaperone_shown (stanza TEXT PRIMARY KEY, prompt TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_done (effect TEXT PRIMARY KEY, made TEXT NOT NULL, outcome TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_untold (chat TEXT NOT NULL, message TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (chat, message));
-CREATE TABLE IF NOT EXISTS chaperone_sent (stanza TEXT PRIMARY KEY, body BLOB NOT NULL, at BIGINT NOT NULL);
+DROP TABLE IF EXISTS chaperone_sent;
+CREATE TABLE IF NOT EXISTS chaperone_outgoing (stanza TEXT PRIMARY KEY, address TEXT NOT NULL, body BLOB NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_linked (number TEXT NOT NULL, person TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS chaperone_contacts (member TEXT PRIMARY KEY, wrote BIGINT NOT NULL, cold BIGINT NOT NULL, refused BIGINT NOT NULL);
 `
@@ -50,7 +53,7 @@ func (b *book) prune(ctx context.Context, now time.Time) error {
 	old := now.Add(-keepMessages).Unix()
 	_, err := b.db.ExecContext(ctx, `DELETE FROM chaperone_messages WHERE at < ?`, old)
 	if err == nil {
-		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_sent WHERE at < ?`, old)
+		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_outgoing WHERE at < ?`, old)
 	}
 	if err == nil {
 		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_done WHERE at < ?`, now.AddDate(0, -3, 0).Unix())
@@ -355,21 +358,29 @@ func (b *book) outcome(ctx context.Context, key string) (made chat.MessageID, ou
 // final are the answers that end an effect for good.
 var final = []error{bots.ErrUnsupported, bots.ErrTooLate, bots.ErrForbidden, bots.ErrGone}
 
-// sending keeps a message of the bot's own to somebody alone, so that it can be
-// encrypted once more for a phone that could not read it.
-func (b *book) sending(ctx context.Context, id types.MessageID, body []byte, at time.Time) error {
-	_, err := b.db.ExecContext(ctx, `INSERT INTO chaperone_sent (stanza, body, at) VALUES (?, ?, ?) ON CONFLICT (stanza) DO UPDATE SET body = excluded.body`,
-		string(id), body, at.Unix())
+// sending keeps a message of the bot's own, so that it can be encrypted once
+// more for a device that could not read it.
+func (b *book) sending(ctx context.Context, id types.MessageID, to types.JID, body []byte, at time.Time) error {
+	_, err := b.db.ExecContext(ctx, `INSERT INTO chaperone_outgoing (stanza, address, body, at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (stanza) DO UPDATE SET body = excluded.body`, string(id), to.String(), body, at.Unix())
 	return err
 }
 
-// sent gives it back; nil where it is not known.
-func (b *book) sent(ctx context.Context, id types.MessageID) (body []byte, err error) {
-	err = b.db.QueryRowContext(ctx, `SELECT body FROM chaperone_sent WHERE stanza = ?`, string(id)).Scan(&body)
+// sent gives it back, and whom it was sent to; nil where it is not known.
+func (b *book) sent(ctx context.Context, id types.MessageID) (to types.JID, m *waE2E.Message, err error) {
+	var address string
+	var body []byte
+	err = b.db.QueryRowContext(ctx, `SELECT address, body FROM chaperone_outgoing WHERE stanza = ?`, string(id)).Scan(&address, &body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+		return to, nil, nil
+	} else if err != nil {
+		return to, nil, err
 	}
-	return body, err
+	if to, err = types.ParseJID(address); err != nil {
+		return to, nil, err
+	}
+	m = &waE2E.Message{}
+	return to, m, proto.Unmarshal(body, m)
 }
 
 // linked notes who linked the number, and so accepted what that risks.

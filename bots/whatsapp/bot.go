@@ -18,6 +18,7 @@ import (
 
 	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
@@ -52,6 +53,7 @@ type Bot struct {
 	patience time.Duration           // how long one chat is tried before others go on
 	answer   bots.Answerer           // of what is said to the bot alone
 	hurry    chan struct{}           // it has been linked, and Run need not wait
+	guarded  *store.Device           // held by whoever connects
 
 	mu      sync.Mutex
 	groups  map[types.JID]*types.GroupInfo // as last heard
@@ -123,8 +125,8 @@ func (b *Bot) become(d *store.Device) {
 	// decrypted but not stored can be had again: decrypting works once.
 	c.SynchronousAck = true
 	c.EnableDecryptedEventBuffer = true
-	c.EnableAutoReconnect = false // Run does
-	c.GetMessageForRetry = b.onceMore
+	c.EnableAutoReconnect = false                                                                          // Run does
+	c.PreRetryCallback = func(*events.Receipt, types.MessageID, int, *waE2E.Message) bool { return false } // onceMore does
 	c.AddEventHandlerWithSuccessStatus(b.handle)
 	b.now.Store(c)
 }
@@ -186,7 +188,10 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	if b.device().ID == nil {
 		return ErrNotLinked
 	}
-	s := &session{ctx: ctx, deliver: deliver, patience: b.patience, stalled: map[chat.ID]bool{}, ended: make(chan error, 1)}
+	s := &session{
+		ctx: ctx, deliver: deliver, patience: b.patience, stalled: map[chat.ID]bool{}, ended: make(chan error, 1),
+		pleas: map[plea]int{}, renewed: map[types.JID]bool{},
+	}
 	b.session.Store(s)
 	defer b.down()
 	defer func() { cancel(); s.talks.Wait() }()
@@ -194,7 +199,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	if err := b.book.prune(ctx, b.o.Now()); err != nil {
 		return err
 	}
-	b.sealBuffer(b.device())
+	b.guard(b.device())
 	go b.keepErasing(ctx)
 	if err := b.client().ConnectContext(ctx); err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
+
+	"chaperone/bots/whatsapp/sessions"
 )
 
 // Decrypting works once, so the library keeps what it decrypted in its own
@@ -149,22 +151,9 @@ func (k epochKey) aead() (cipher.AEAD, error) {
 }
 
 // buffer is the library's table, with what stands in it sealed.
-//
-// The library encrypts and decrypts at once, and each may then undo what the
-// other did to the state of a session: the next message is encrypted under a
-// number that was used before, and its reader passes over it in silence. So
-// decrypting waits its turn with sending.
 type buffer struct {
 	store.EventBuffer
 	ring *ring
-	turn *sync.Mutex
-}
-
-// DoDecryptionTxn implements store.EventBuffer.
-func (b *buffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
-	b.turn.Lock()
-	defer b.turn.Unlock()
-	return b.EventBuffer.DoDecryptionTxn(ctx, decrypt)
 }
 
 // PutBufferedEvent implements store.EventBuffer.
@@ -201,12 +190,15 @@ func (b *buffer) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.Bu
 	return e, err
 }
 
-// sealBuffer puts the seal on a device's table. A device that is being linked
-// has its table once the phone has vouched for it.
-func (b *Bot) sealBuffer(d *store.Device) {
-	if _, sealed := d.EventBuffer.(*buffer); !sealed && d.EventBuffer != nil && d.ID != nil {
-		d.EventBuffer = &buffer{d.EventBuffer, b.ring, &b.cipher}
+// guard puts the seal on a device's table, and guards its sessions. A device that
+// is being linked has its tables once the phone has vouched for it.
+func (b *Bot) guard(d *store.Device) {
+	if b.guarded == d || d.EventBuffer == nil || d.ID == nil {
+		return
 	}
+	b.guarded = d
+	d.EventBuffer = &buffer{d.EventBuffer, b.ring}
+	sessions.Guard(d, &b.cipher)
 }
 
 // keepErasing forgets keys that are not needed any more, until ctx ends.

@@ -51,6 +51,10 @@ func (b *Bot) handle(e any) (stored bool) {
 		stored, err = b.joined(s, e)
 	case *events.GroupInfo:
 		stored, err = b.changed(s, e)
+	case *events.Receipt:
+		if e.Type == types.ReceiptTypeRetry {
+			stored, err = b.onceMore(s, e)
+		}
 	}
 	if err != nil {
 		s.end(fmt.Errorf("an event could not be read: %w", err))
@@ -61,7 +65,9 @@ func (b *Bot) handle(e any) (stored bool) {
 
 // kept reports whether an event has to be stored before it is acknowledged.
 func kept(e any) bool {
-	switch e.(type) {
+	switch e := e.(type) {
+	case *events.Receipt:
+		return e.Type == types.ReceiptTypeRetry
 	case *events.Message, *events.UndecryptableMessage, *events.JoinedGroup, *events.GroupInfo:
 		return true
 	}

@@ -29,7 +29,7 @@ func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid 
 	id := b.client().AddEventHandlerWithSuccessStatus(func(e any) bool {
 		switch e.(type) {
 		case *events.PairSuccess:
-			b.sealBuffer(b.device())
+			b.guard(b.device())
 		case *events.Connected:
 			select {
 			case in <- struct{}{}:

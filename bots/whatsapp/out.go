@@ -104,8 +104,16 @@ func (b *Bot) turn(k bots.Kind) error {
 	return nil
 }
 
-// send sends a message and waits until the server has it.
+// send sends a message and waits until the server has it. It is kept for a while,
+// for whoever cannot read it (again.go).
 func (b *Bot) send(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message) (chat.MessageID, error) {
+	body, err := proto.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	if err := b.book.sending(ctx, id, to, body, b.o.Now()); err != nil {
+		return "", err
+	}
 	b.cipher.Lock()
 	sent, err := b.client().SendMessage(ctx, to, m, whatsmeow.SendRequestExtra{ID: id, Timeout: answerWithin})
 	b.cipher.Unlock()
@@ -114,35 +122,6 @@ func (b *Bot) send(ctx context.Context, to types.JID, id types.MessageID, m *waE
 	}
 	own, err := b.member(ctx, b.device().GetLID(), b.device().GetJID())
 	return messageID(sent.ID, own), err
-}
-
-// sendKept is send, of what a phone that cannot read it may ask for once more
-// after the bot was restarted.
-func (b *Bot) sendKept(ctx context.Context, to types.JID, id types.MessageID, m *waE2E.Message) (chat.MessageID, error) {
-	body, err := proto.Marshal(m)
-	if err != nil {
-		return "", err
-	}
-	if err := b.book.sending(ctx, id, body, b.o.Now()); err != nil {
-		return "", err
-	}
-	return b.send(ctx, to, id, m)
-}
-
-// onceMore is what the library asks for when a phone could not decrypt a
-// message that it does not remember itself, such as from before a restart.
-func (b *Bot) onceMore(_, _ types.JID, id types.MessageID) *waE2E.Message {
-	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
-	defer cancel()
-	body, err := b.book.sent(ctx, id)
-	if err != nil || body == nil {
-		return nil
-	}
-	m := &waE2E.Message{}
-	if err := proto.Unmarshal(body, m); err != nil {
-		return nil
-	}
-	return m
 }
 
 // errCold is what WhatsApp answers to a message to somebody who never wrote to
@@ -280,7 +259,7 @@ func (b *Bot) whisper(ctx context.Context, g *types.GroupInfo, e bots.Effect) (c
 	if err := b.number(ctx, s, e.Prompt); err != nil {
 		return "", err
 	}
-	made, err := b.sendKept(ctx, address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))})
+	made, err := b.send(ctx, address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))})
 	if errors.Is(err, errCold) {
 		return "", errors.Join(err, b.book.cold(context.WithoutCancel(ctx), e.Member, b.o.Now(), true))
 	} else if err != nil {
@@ -305,7 +284,7 @@ func (b *Bot) tell(ctx context.Context, g *types.GroupInfo, e bots.Effect) (chat
 	} else if c.wrote.IsZero() {
 		return "", bots.ErrForbidden
 	}
-	return b.sendKept(ctx, privateOf(p), stanzaOf(e.Key), &waE2E.Message{Conversation: proto.String(spoken(bots.Reply{Text: e.Text, Choices: e.Choices}))})
+	return b.send(ctx, privateOf(p), stanzaOf(e.Key), &waE2E.Message{Conversation: proto.String(spoken(bots.Reply{Text: e.Text, Choices: e.Choices}))})
 }
 
 // privateOf is where a member of a group is written to alone.
@@ -373,7 +352,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 		if err := b.number(ctx, s, e.Prompt); err != nil {
 			return "", err
 		}
-		made, err := b.sendKept(ctx, s.address, id, b.client().BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
+		made, err := b.send(ctx, s.address, id, b.client().BuildEdit(s.address, s.stanza, &waE2E.Message{Conversation: proto.String(render(e.Prompt, s.first))}))
 		if err != nil {
 			return "", err
 		}
@@ -385,7 +364,7 @@ func (b *Bot) again(ctx context.Context, e bots.Effect) (chat.MessageID, error) 
 	if err := b.number(ctx, s, e.Prompt); err != nil {
 		return "", err
 	}
-	made, err := b.sendKept(ctx, s.address, id, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+	made, err := b.send(ctx, s.address, id, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text: proto.String(render(e.Prompt, s.first)),
 		ContextInfo: &waE2E.ContextInfo{
 			StanzaID: proto.String(s.stanza), Participant: proto.String(b.device().GetJID().ToNonAD().String()),

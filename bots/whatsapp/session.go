@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.mau.fi/whatsmeow/types"
+
 	"chaperone/bots"
 	"chaperone/internal/chat"
 )
@@ -22,6 +24,8 @@ type session struct {
 	over    bool
 	stalled map[chat.ID]bool // chats whose events are left with the server until the next connection
 	retry   *time.Timer
+	pleas   map[plea]int       // how often devices asked for a message once more
+	renewed map[types.JID]bool // devices with which a session was begun anew
 }
 
 const (

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"chaperone/bots"
 	"chaperone/bots/whatsapp/lab"
@@ -379,24 +381,42 @@ func TestWhatPeoplePost(t *testing.T) {
 	j.wait(t, "a leaving", func(e chat.Event) bool { return e.Kind == chat.Left && e.Member == w.id(priya) })
 }
 
-// TestAPromptThatCouldNotBeRead: the phone asks for it once more, after the bot
-// has been restarted.
-func TestAPromptThatCouldNotBeRead(t *testing.T) {
+// TestWhatThePhoneCouldNotRead: the phone asks for it once more, after the bot
+// has been restarted. Nobody gets what was for somebody else.
+func TestWhatThePhoneCouldNotRead(t *testing.T) {
 	w, j := newWorld(t, true), &journal{}
 	stop := w.run(t, j)
 	_, err := w.ask(t, "p")
 	done(t, err)
 	w.private(sam)
 	w.people[sam].Disconnect()
-	done(t, w.lab.Fault(lab.Fault{Kind: lab.Garble, Number: sam, Count: 1}))
-	_, err = w.ask(t, "q")
+	done(t, w.lab.Fault(lab.Fault{Kind: lab.Garble, Number: sam, Count: 2}))
+	id, err := w.ask(t, "q")
+	done(t, err)
+	_, err = w.bot.Do(t.Context(), bots.Effect{Key: "notice", Kind: bots.Post, Chat: w.chat, Text: "The rest centre is open"})
 	done(t, err)
 	stop()
 	w.open(t)
 	done(t, w.people[sam].Connect(t.Context()))
 	w.run(t, j)
-	_, err = w.people[sam].Wait(t.Context(), func(s lab.Seen) bool { return s.Kind == lab.SeenText && strings.Contains(s.Text, "about q") })
+	for _, text := range []string{"about q", "The rest centre is open"} {
+		_, err = w.people[sam].Wait(t.Context(), func(s lab.Seen) bool { return s.Kind == lab.SeenText && strings.Contains(s.Text, text) })
+		done(t, err)
+	}
+	stanza, _, _ := splitMessage(id)
+	to, m, err := w.bot.book.sent(t.Context(), stanza)
 	done(t, err)
+	if m == nil {
+		t.Fatal("the prompt is not kept")
+	}
+	for number, want := range map[string]bool{sam: true, priya: false} {
+		for _, j := range []types.JID{types.NewJID(number, types.DefaultUserServer), w.lab.Hidden(number)} {
+			asked := &events.Receipt{MessageSource: types.MessageSource{Chat: j, Sender: j}}
+			if ok, err := w.bot.wasFor(t.Context(), asked, to); err != nil || ok != want {
+				t.Errorf("%s may have Sam's prompt: %v, %v", j, ok, err)
+			}
+		}
+	}
 }
 
 func TestUnlinkedAndLinkedAgain(t *testing.T) {

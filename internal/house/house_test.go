@@ -29,8 +29,9 @@ var allowed = map[string][]string{
 	"bots/practice":          {"bots", "internal/chat", "rules"},
 	"bots/lane":              {"bots", "internal/chat"},
 	"bots/slack":             {"bots", "bots/lane", "internal/chat"},
-	"bots/whatsapp":          {"bots", "internal/chat"},
-	"bots/whatsapp/lab":      {},
+	"bots/whatsapp":          {"bots", "bots/whatsapp/sessions", "internal/chat"},
+	"bots/whatsapp/lab":      {"bots/whatsapp/sessions"}, // its phones are clients of the library, too
+	"bots/whatsapp/sessions": {},
 	"bots/slack/lab":         {},
 	"bots/discord":           {"bots", "bots/lane", "internal/chat"},
 	"bots/discord/lab":       {},

@@ -13,11 +13,12 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waAdv"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
+
+	"chaperone/bots/whatsapp/sessions"
 )
 
 // answerWithin is how long a person waits for the server.
@@ -31,7 +32,7 @@ type Person struct {
 	lab    *Lab
 	client *whatsmeow.Client
 	box    *sqlstore.Container
-	send   sync.Mutex // one thing at a time; see turns
+	send   sync.Mutex // one thing at a time; sessions.Guard
 
 	mu    sync.Mutex
 	seen  []Seen
@@ -117,30 +118,29 @@ func (p *Person) switchOn(ctx context.Context, a *account) error {
 	p.lab.mu.Lock()
 	a.devices[0] = &device{account: a, noise: d.NoiseKey.Pub[:]}
 	p.lab.mu.Unlock()
-	d.EventBuffer = turns{d.EventBuffer, &p.send}
+	sessions.Guard(d, &p.send)
 	p.client = whatsmeow.NewClient(d, nil)
-	p.client.EnableDecryptedEventBuffer = true // for turns
+	p.client.EnableDecryptedEventBuffer = true // for the guard
 	p.client.SetPreLoginHTTPClient(p.lab.clients)
 	p.client.SetWebsocketHTTPClient(p.lab.clients)
 	p.client.SetMediaHTTPClient(p.lab.clients)
+	p.client.PreRetryCallback = p.again
 	p.client.AddEventHandler(p.event)
 	p.client.SetForceActiveDeliveryReceipts(true)
 	return p.Connect(ctx)
 }
 
-// turns lets a phone encrypt and decrypt by turns. The library does both at
-// once, and each may then undo what the other did to the state of a session: the
-// next message is encrypted under a number that was used, and nobody reads it.
-type turns struct {
-	store.EventBuffer
-	turn *sync.Mutex
-}
-
-// DoDecryptionTxn implements store.EventBuffer.
-func (t turns) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
-	t.turn.Lock()
-	defer t.turn.Unlock()
-	return t.EventBuffer.DoDecryptionTxn(ctx, decrypt)
+// again answers a device that could not read what the person wrote. The library
+// would do so while the phone encrypts something else.
+func (p *Person) again(asked *events.Receipt, id types.MessageID, count int, m *waE2E.Message) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	p.send.Lock()
+	defer p.send.Unlock()
+	if err := sessions.Again(ctx, p.client, asked, id, count, count > 1, m); err != nil && p.client.IsConnected() {
+		p.lab.note(p.Name + " could not send a message once more: " + err.Error())
+	}
+	return false
 }
 
 // Connect brings the phone online, and waits until it is.
