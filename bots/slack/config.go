@@ -43,7 +43,7 @@ func Needs(Deletion) []Need {
 // Events lists the events that the app subscribes to.
 func Events() []string {
 	return []string{
-		"app_home_opened", "channel_archive", "channel_rename", "channel_unarchive", "group_archive", "group_rename", "group_unarchive",
+		"app_home_opened", "channel_archive", "channel_rename", "channel_shared", "channel_unarchive", "channel_unshared", "group_archive", "group_rename", "group_unarchive",
 		"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "message.im", "reaction_added",
 	}
 }

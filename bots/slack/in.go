@@ -62,7 +62,7 @@ func (b *Bot) happened(l *life, e *event, ack func()) {
 		local = e.Item.Channel
 	}
 	switch e.Type {
-	case "channel_rename", "group_rename", "channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
+	case "channel_rename", "group_rename", "channel_archive", "group_archive", "channel_unarchive", "group_unarchive", "channel_shared", "channel_unshared":
 		b.forget(local)
 	}
 	if local == "" || e.Typ == "im" || strings.HasPrefix(local, "D") { // what is said to the bot itself is no chat
@@ -101,7 +101,7 @@ func (b *Bot) events(local, name string, e *event) []chat.Event {
 	case "member_joined_channel", "member_left_channel":
 		b.forget(local)
 		return b.came(ev, e)
-	case "channel_rename", "group_rename":
+	case "channel_rename", "group_rename", "channel_shared", "channel_unshared": // what it is called, or what it is for, is another
 		ev.Kind, ev.Member, ev.Name, ev.Key = chat.Added, "", name, "renamed/"+e.EventTS
 		if c, err := b.channel(b.lifeContext(), local); err == nil {
 			ev.Name, ev.ChatKind = c.name, c.kind()

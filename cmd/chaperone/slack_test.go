@@ -37,6 +37,7 @@ import (
 //	slack command WHO CHANNEL TEXT   /chaperone
 //	slack shortcut WHO CALLBACK [CHANNEL TS]
 //	slack home WHO, slack homepress WHO FILE   open the app's home, use what stands there
+//	slack share CHANNEL              with another organisation
 //	slack cut HOW                    every connection
 //	slack fault METHOD STATUS        the next call of it; 599 has its effect and its answer is lost
 //	asked WHO CONTAINS…              wait until the newest prompt of WHO says so; ! before a text: does not
@@ -222,6 +223,8 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		err = set("channel", "user", "ts")
 	case "join", "leave":
 		err = set("channel", "user")
+	case "share":
+		err = set("channel")
 	case "cut":
 		err = set("how")
 	case "fault":

@@ -70,6 +70,7 @@ func (l *Lab) actions(mux *http.ServeMux) {
 		"/react":  func(d doing) (any, error) { return nil, l.React(d.Channel, d.User, d.TS, d.Reaction) },
 		"/join":   func(d doing) (any, error) { return nil, l.Join(d.Channel, l.who(d.User)) },
 		"/invite": func(d doing) (any, error) { return nil, l.Invite(d.Channel, d.User, l.who(d.Invited)) },
+		"/share":  func(d doing) (any, error) { return nil, l.Share(d.Channel) },
 		"/leave":  func(d doing) (any, error) { return nil, l.Leave(d.Channel, l.who(d.User)) },
 		"/press":  func(d doing) (any, error) { return nil, l.Press(d.User, d.TS, d.Action, d.Ticked) },
 		"/submit": func(d doing) (any, error) { return nil, l.Submit(d.User, d.View, d.Texts) },

@@ -400,17 +400,25 @@ func (l *Lab) byEmail(q *request) (answer, string) {
 	return nil, "users_not_found"
 }
 
+// otherTeam is the workspace of those who come through Slack Connect.
+const otherTeam = "T0OTHER001"
+
 func (l *Lab) person(p *Person, t *Token) answer {
 	real := cmp.Or(p.RealName, p.Name)
 	profile := answer{"real_name": real, "real_name_normalized": real, "display_name": p.Name, "display_name_normalized": p.Name, "avatar_hash": "", "team": l.team,
 		"title": "", "phone": "", "skype": "", "status_text": "", "status_emoji": "", "status_expiration": 0,
 		"image_24": "https://lab.slack.example/24.png", "image_32": "https://lab.slack.example/32.png", "image_48": "https://lab.slack.example/48.png",
 		"image_72": "https://lab.slack.example/72.png", "image_192": "https://lab.slack.example/192.png", "image_512": "https://lab.slack.example/512.png"}
-	if slices.Contains(t.Scopes, "users:read.email") && !p.Outside {
+	if slices.Contains(t.Scopes, "users:read.email") {
 		profile["email"] = p.Email
 	}
+	team := l.team
+	if p.Outside {
+		team = otherTeam
+		profile["team"] = team
+	}
 	return answer{
-		"id": p.ID, "team_id": l.team, "name": p.Name, "real_name": real, "deleted": p.Deleted, "profile": profile, "color": "3c989f",
+		"id": p.ID, "team_id": team, "name": p.Name, "real_name": real, "deleted": p.Deleted, "profile": profile, "color": "3c989f",
 		"is_admin": p.Admin || p.Owner, "is_owner": p.Owner, "is_primary_owner": false, "is_restricted": p.Guest, "is_ultra_restricted": false,
 		"is_bot": p.Bot, "is_app_user": false, "is_stranger": p.Outside, "updated": 1700000000, "tz": "Europe/London", "tz_label": "GMT", "tz_offset": 0,
 	}

@@ -183,6 +183,18 @@ func (l *Lab) Invite(channel, by, user string) error {
 	return err
 }
 
+// Share lets a channel be shared with another organisation.
+func (l *Lab) Share(channel string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, _, err := l.place(channel, "")
+	if err == nil {
+		c.Shared = true
+		l.happen(c, answer{"type": "channel_shared", "channel": c.ID, "connected_team_id": otherTeam}, l.stamp())
+	}
+	return err
+}
+
 // Leave is told of in Join.
 func (l *Lab) Leave(channel, user string) error {
 	l.mu.Lock()
