@@ -43,10 +43,7 @@ import (
 //	right                              no client asked for what there is no route for
 func TestScriptsOnDiscord(t *testing.T) {
 	t.Parallel()
-	chatlab := filepath.Join(t.TempDir(), "chatlab")
-	if b, err := exec.Command("go", "build", "-o", chatlab, "chaperone/cmd/chatlab").CombinedOutput(); err != nil {
-		t.Fatalf("building chatlab: %v\n%s", err, b)
-	}
+	chatlab := chatlab(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script", "discord"),
 		Setup: func(env *testscript.Env) error {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,22 +18,24 @@ import (
 
 // TestKillsOnPlatforms kills the real program at every step of the path while
 // it is on Slack and on Discord, with chatlab in their place: whoever said
-// something that must prompt, before, while or after, is asked, and once.
-// CHAPERONE_SOAK=1 runs 2,000 kills on each instead of 20.
+// something that must prompt, before, while or after, is asked, and once. A tenth
+// of Slack's envelopes come twice and a tenth out of order; what is shown in
+// passing there may be shown once more for each kill. CHAPERONE_SOAK=1 runs 2,000
+// kills on each, CHAPERONE_KILLS=200 as many as it says.
 func TestKillsOnPlatforms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: -short")
 	}
 	t.Parallel()
-	kills := 20
+	kills := 10
 	if os.Getenv("CHAPERONE_SOAK") != "" {
 		kills = 2000
 	}
-	seed := seed(t)
-	binary, chatlab := build(t, "failpoint"), filepath.Join(t.TempDir(), "chatlab")
-	if b, err := exec.Command("go", "build", "-o", chatlab, "chaperone/cmd/chatlab").CombinedOutput(); err != nil {
-		t.Fatalf("building chatlab: %v\n%s", err, b)
+	if n, err := strconv.Atoi(os.Getenv("CHAPERONE_KILLS")); err == nil {
+		kills = n
 	}
+	seed := seed(t)
+	binary, chatlab := build(t, "failpoint"), chatlab(t)
 	var steps []string
 	for _, s := range failpoints(t) {
 		if kind, _, _ := strings.Cut(s, "."); kind == "receive" || kind == "settle" || kind == "act" {
@@ -49,6 +52,7 @@ func TestKillsOnPlatforms(t *testing.T) {
 				w.cycle(t, k, steps[k%len(steps)])
 			}
 			w.conclude(t)
+			w.passing(t, kills)
 		})
 	}
 }
@@ -265,6 +269,28 @@ func (w *underKills) shown(who string) json.RawMessage {
 func (w *underKills) tail() string {
 	b, _ := os.ReadFile(filepath.Join(w.dir, "log"))
 	return string(b[max(0, len(b)-3000):])
+}
+
+// passing counts what was shown to people in passing, in the chat: it cannot be
+// looked for afterwards, so that a kill between the showing and its note may
+// repeat it.
+func (w *underKills) passing(t *testing.T, kills int) {
+	if w.name != "slack" {
+		return
+	}
+	shown, repeats := 0, 0
+	for i := range w.people {
+		var all []labMessage
+		if err := w.tell("/sees/"+w.who(i), nil, &all); err != nil {
+			t.Fatal(err)
+		}
+		n := len(slices.DeleteFunc(all, func(m labMessage) bool { return m.Only == "" }))
+		shown, repeats = shown+n, repeats+max(n-1, 0)
+	}
+	t.Logf("%d lines in passing, %d of them repeated by %d kills", shown, repeats, kills)
+	if repeats > kills {
+		t.Errorf("%d lines were repeated by %d kills", repeats, kills)
+	}
 }
 
 // conclude lets the program finish, and counts.

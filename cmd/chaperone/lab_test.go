@@ -18,16 +18,59 @@ import (
 	"time"
 )
 
-// build makes the real binary, with build tags where some are given.
+// build makes the real binary, with build tags where some are given. All tests
+// of a run share it.
 func build(t testing.TB, tags string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "chaperone")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-o", out, ".")
+	return made.program(t, "chaperone/cmd/chaperone", tags)
+}
+
+// chatlab makes the program that stands for the platforms.
+func chatlab(t testing.TB) string {
+	t.Helper()
+	return made.program(t, "chaperone/cmd/chatlab", "")
+}
+
+// made is what was built in this run, each program once.
+var made programs
+
+type programs struct {
+	mu  sync.Mutex
+	dir string
+	all map[string]string
+}
+
+func (p *programs) program(t testing.TB, name, tags string) string {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := filepath.Base(name) + tags
+	if out := p.all[key]; out != "" {
+		return out
+	}
+	if p.dir == "" {
+		dir, err := os.MkdirTemp("", "chaperone-test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.dir, p.all = dir, map[string]string{}
+	}
+	out := filepath.Join(p.dir, key)
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-o", out, name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, b)
+		t.Fatalf("building %s: %v\n%s", name, err, b)
 	}
+	p.all[key] = out
 	return out
+}
+
+// tests runs them, and leaves nothing behind.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer func() { _ = os.RemoveAll(made.dir) }() // empty where nothing was built
+	return m.M.Run()
 }
 
 // lab is one data folder, and the real binary that runs on it.

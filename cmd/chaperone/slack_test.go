@@ -49,10 +49,7 @@ import (
 //	within CHANNEL WHO, without CHANNEL WHO   wait until somebody is there, or is not
 //	right                            no client did what none may do
 func TestScriptsOnSlack(t *testing.T) {
-	chatlab := filepath.Join(t.TempDir(), "chatlab")
-	if b, err := exec.Command("go", "build", "-o", chatlab, "chaperone/cmd/chatlab").CombinedOutput(); err != nil {
-		t.Fatalf("building chatlab: %v\n%s", err, b)
-	}
+	chatlab := chatlab(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script", "slack"),
 		Setup: func(env *testscript.Env) error {

@@ -42,10 +42,7 @@ import (
 //	listening                           wait until the bot's device is connected
 //	right                               no client asked for what there is not
 func TestScriptsOnWhatsApp(t *testing.T) {
-	chatlab := filepath.Join(t.TempDir(), "chatlab")
-	if b, err := exec.Command("go", "build", "-o", chatlab, "chaperone/cmd/chatlab").CombinedOutput(); err != nil {
-		t.Fatalf("building chatlab: %v\n%s", err, b)
-	}
+	chatlab := chatlab(t)
 	cmds := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, do := range map[string]func(*phoneStage, *testscript.TestScript, []string) error{
 		"chatlab": (*phoneStage).startLab, "link": (*phoneStage).link, "phone": (*phoneStage).does,
