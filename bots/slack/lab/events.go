@@ -92,7 +92,8 @@ type delivery struct {
 
 	attempt int
 	reason  string
-	ids     []string // of its envelopes, one for each attempt
+	ids     []string  // of its envelopes, one for each attempt
+	sent    time.Time // first
 	done    bool
 }
 
@@ -104,6 +105,11 @@ type Deliveries struct {
 	Redelivered int `json:"redelivered"`
 	GivenUp     int `json:"given_up"`
 	Connections int `json:"connections"` // that were ever opened
+
+	// How long acknowledgements took, in milliseconds.
+	Median int `json:"ack_median_ms"`
+	P99    int `json:"ack_p99_ms"`
+	Worst  int `json:"ack_worst_ms"`
 }
 
 // EventsURL makes the app one that gets its events as signed requests; empty is

@@ -24,6 +24,7 @@ type sockets struct {
 	open     []*socket
 	waiting  map[string]*delivery // by envelope
 	count    Deliveries
+	took     []time.Duration // from when an envelope was first sent until it was acknowledged
 	weather  Weather
 	kept     *delivery // held back to be overtaken
 	rnd      *rand.Rand
@@ -207,6 +208,9 @@ func (s *sockets) attempt(d *delivery) {
 		return
 	}
 	s.count.Sent++
+	if d.sent.IsZero() {
+		d.sent = time.Now()
+	}
 	if d.attempt > 0 {
 		s.count.Redelivered++
 	}
@@ -274,7 +278,7 @@ func (s *sockets) ack(id string, said json.RawMessage) {
 const answerMost = 20_480
 
 func (s *sockets) finish(d *delivery, said json.RawMessage) {
-	if len(said) >= answerMost {
+	if len(said) >= answerMost || slices.Contains([]string{`""`, `{}`, `null`}, string(said)) { // clients write nothing in several ways
 		said = nil
 	}
 	s.mu.Lock()
@@ -285,6 +289,7 @@ func (s *sockets) finish(d *delivery, said json.RawMessage) {
 	}
 	if first {
 		s.count.Acked++
+		s.took = append(s.took, time.Since(d.sent))
 		if d.attempt > 0 {
 			s.count.Late++
 		}
@@ -357,7 +362,19 @@ func (l *Lab) SetWeather(w Weather) {
 func (l *Lab) Delivered() Deliveries {
 	l.sockets.mu.Lock()
 	defer l.sockets.mu.Unlock()
-	return l.sockets.count
+	out := l.sockets.count
+	if took := slices.Sorted(slices.Values(l.sockets.took)); len(took) > 0 {
+		at := func(percent int) int { return int(took[(len(took)-1)*percent/100].Milliseconds()) }
+		out.Median, out.P99, out.Worst = at(50), at(99), at(100)
+	}
+	return out
+}
+
+// Forget counts deliveries anew.
+func (l *Lab) Forget() {
+	l.sockets.mu.Lock()
+	defer l.sockets.mu.Unlock()
+	l.sockets.count, l.sockets.took = Deliveries{}, nil
 }
 
 // Connected counts the connections that are open.

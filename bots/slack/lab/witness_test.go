@@ -96,6 +96,45 @@ func TestWitness(t *testing.T) {
 		t.Fatal(err)
 	}
 	step("kicked true")
+	witnessInteractions(t, l, step)
+}
+
+// witnessInteractions plays what people ask of a bot: a command, shortcuts and
+// the app's home.
+func witnessInteractions(t *testing.T, l *Lab, step func(string)) {
+	t.Helper()
+	const sam = "U0SAM00001"
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(l.Command(sam, "C0FLOOD001", "/witness", "what is this"))
+	step("commanded")
+	if sees := l.Sees(sam); sees[len(sees)-1].Text != "You asked what is this" || sees[len(sees)-1].Only != sam {
+		t.Errorf("Sam sees %+v", sees[len(sees)-1])
+	}
+	do(l.Shortcut(sam, "check", "", ""))
+	step("asked for a draft")
+	modals := l.Modals(sam)
+	if len(modals) != 1 {
+		t.Fatalf("%d modals stand open", len(modals))
+	}
+	do(l.Submit(sam, modals[0].ID, map[string]string{"text": "a draft"}))
+	step("checked")
+	if now := l.Modals(sam); len(now) != 1 || !strings.Contains(string(now[0].Content), "Read: a draft") {
+		t.Errorf("the modals are %+v", now)
+	}
+	ts, err := l.Say("C0FLOOD001", "U0PRIYA001", "the boats are tied up", "")
+	do(err)
+	do(l.Shortcut(sam, "capture", "C0FLOOD001", ts))
+	step("wanted the boats are tied up of U0PRIYA001")
+	do(l.OpenHome(sam))
+	step("at home")
+	if home := l.Home(sam); home == nil || !strings.Contains(string(home.Content), "At home on home") {
+		t.Errorf("the home shows %+v", home)
+	}
 }
 
 // startWitness runs the bot, and gives what it says, line by line.

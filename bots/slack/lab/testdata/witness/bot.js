@@ -69,6 +69,46 @@ app.event("member_joined_channel", async ({ event, client }) => {
   const left = await client.conversations.members({ channel: event.channel });
   say("kicked " + !left.members.includes(event.user));
 });
+app.command("/witness", async ({ ack, respond, command }) => {
+  await ack();
+  await respond({ response_type: "ephemeral", text: "You asked " + command.text });
+  say("commanded");
+});
+app.shortcut("check", async ({ ack, shortcut, client }) => {
+  await ack();
+  await client.views.open({
+    trigger_id: shortcut.trigger_id,
+    view: {
+      type: "modal", callback_id: "draft",
+      title: { type: "plain_text", text: "Check" }, submit: { type: "plain_text", text: "Check" },
+      blocks: [{
+        type: "input", block_id: "text", label: { type: "plain_text", text: "Draft" },
+        element: { type: "plain_text_input", action_id: "text" },
+      }],
+    },
+  });
+  say("asked for a draft");
+});
+app.view("draft", async ({ ack, view, client }) => {
+  const show = (text) => ({
+    type: "modal", title: { type: "plain_text", text: "Check" },
+    blocks: [{ type: "section", text: { type: "plain_text", text } }],
+  });
+  await ack({ response_action: "update", view: show("One moment") });
+  await client.views.update({ view_id: view.id, view: show("Read: " + view.state.values.text.text.value) });
+  say("checked");
+});
+app.shortcut({ callback_id: "capture", type: "message_action" }, async ({ ack, shortcut }) => {
+  await ack();
+  say("wanted " + shortcut.message.text + " of " + shortcut.message.user);
+});
+app.event("app_home_opened", async ({ event, client }) => {
+  await client.views.publish({
+    user_id: event.user,
+    view: { type: "home", blocks: [{ type: "section", text: { type: "plain_text", text: "At home on " + event.tab } }] },
+  });
+  say("at home");
+});
 app.error(async (e) => say("error " + e.message));
 await app.start();
 say("ready");
