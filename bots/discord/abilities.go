@@ -89,8 +89,6 @@ func (b *Bot) Abilities(_ context.Context, id chat.ID) (bots.Abilities, error) {
 	yes := bots.Ability{Level: bots.Yes}
 	able := bots.Abilities{bots.Whisper: yes, bots.Revise: yes, bots.Remind: yes, bots.Tell: yes, bots.Post: yes, bots.Delete: yes, bots.Remove: yes}
 	switch {
-	case c.Type == kindForum:
-		able[bots.Post] = bots.Ability{Why: "A forum has posts and no messages of its own."}
 	case !p.has(view | send):
 		able[bots.Post] = bots.Ability{Why: "Its role may not send messages here: give it Send Messages."}
 	}

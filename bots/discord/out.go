@@ -53,7 +53,11 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		_, err = b.post(ctx, dm, what)
 		return "", err
 	case bots.Post:
-		made, err := b.post(ctx, e.Chat.Local, body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key)))
+		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key))
+		if c := b.channel(e.Chat.Local); c.Type == kindForum {
+			return b.begin(ctx, c, what)
+		}
+		made, err := b.post(ctx, e.Chat.Local, what)
 		return chat.MessageID(made.ID), err
 	case bots.Delete:
 		at := placeOf(e.Chat.Local, e.Message)
@@ -125,18 +129,16 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
 
 // remind says once more that something is open, below the prompt itself.
 func (b *Bot) remind(ctx context.Context, e bots.Effect) error {
-	at, err := b.called(ctx, e)
-	if err == nil { // the line comes once more, below what was said since
+	at, line, err := b.where(ctx, e)
+	if err != nil {
+		return err
+	}
+	if line { // it comes once more, below what was said since
 		if err := b.beckon(ctx, e); err != nil {
 			return err
 		}
 		err := b.call(ctx, "DELETE", discordgo.EndpointChannelMessage(at.channel, at.message), nil, nil)
 		return ignore(err, bots.ErrGone)
-	} else if !errors.Is(err, bots.ErrGone) {
-		return err
-	}
-	if at, err = b.find(ctx, e.Member, e.Prompt.ID); err != nil {
-		return err
 	}
 	what := body(cut(inert(e.Prompt.Title)+"\n"+inert(e.Prompt.Note), longest), e.Key, aboutRow(e.Key))
 	what["message_reference"] = m{"message_id": at.message, "channel_id": at.channel, "fail_if_not_exists": false}
@@ -246,6 +248,9 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 		}
 		in = dm
 	case bots.Post:
+		if c := b.channel(in); c != nil && c.Type == kindForum {
+			return b.begun(ctx, c, mark(e.Key))
+		}
 	default:
 		return "", false, nil
 	}

@@ -116,17 +116,30 @@ func (b *Bot) unbeckon(ctx context.Context, prompt string, at place) error {
 // its member, or before them alone. Whoever presses the button of its line
 // later sees it as it is then.
 func (b *Bot) revise(ctx context.Context, e bots.Effect) error {
-	at, err := b.called(ctx, e)
-	if err == nil {
+	at, line, err := b.where(ctx, e)
+	if err != nil {
+		return err
+	}
+	if line {
 		return b.reviseShown(ctx, e, at)
 	}
-	if !errors.Is(err, bots.ErrGone) {
-		return err
-	}
-	if at, err = b.find(ctx, e.Member, e.Prompt.ID); err != nil {
-		return err
-	}
 	return b.call(ctx, "PATCH", discordgo.EndpointChannelMessage(at.channel, at.message), prompted(e, ""), nil)
+}
+
+// where is where a prompt stands: in the conversation with its member, or in its
+// chat the line that calls them. What is known is not looked for.
+func (b *Bot) where(ctx context.Context, e bots.Effect) (at place, line bool, err error) {
+	b.mu.Lock()
+	at, line = b.lines[e.Prompt.ID]
+	b.mu.Unlock()
+	if line {
+		return at, true, nil
+	}
+	if at, err = b.find(ctx, e.Member, e.Prompt.ID); !errors.Is(err, bots.ErrGone) {
+		return at, false, err
+	}
+	at, err = b.called(ctx, e)
+	return at, err == nil, err
 }
 
 func (b *Bot) reviseShown(ctx context.Context, e bots.Effect, at place) error {

@@ -113,12 +113,17 @@ const (
 )
 
 type channel struct {
-	ID         string      `json:"id"`
-	Guild      string      `json:"guild_id"`
-	Type       int         `json:"type"`
-	Name       string      `json:"name"`
-	Parent     string      `json:"parent_id"`
-	Last       string      `json:"last_message_id"`
+	ID     string `json:"id"`
+	Guild  string `json:"guild_id"`
+	Type   int    `json:"type"`
+	Name   string `json:"name"`
+	Parent string `json:"parent_id"`
+	Last   string `json:"last_message_id"`
+	Owner  string `json:"owner_id"` // of a thread
+	Flags  int    `json:"flags"`
+	Tags   []struct {
+		ID string `json:"id"`
+	} `json:"available_tags"` // of a forum
 	Overwrites []overwrite `json:"permission_overwrites"`
 	Thread     *struct {
 		Archived bool      `json:"archived"`

@@ -56,6 +56,7 @@ type connection struct {
 	ws   *websocket.Conn
 	out  chan any // frame or int, a code to close with
 	gone chan struct{}
+	at   string // where it was made
 }
 
 func raw(v any) json.RawMessage {
@@ -110,7 +111,7 @@ func (l *Lab) gateway(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	c := &connection{ws: ws, out: make(chan any, 1<<16), gone: make(chan struct{})}
+	c := &connection{ws: ws, out: make(chan any, 1<<16), gone: make(chan struct{}), at: l.address(r)}
 	go c.write()
 	c.send(frame{Op: opHello, Data: raw(map[string]any{"heartbeat_interval": beat.Milliseconds(), "_trace": []string{"lab"}})})
 	var s *session
@@ -200,7 +201,7 @@ func (l *Lab) identify(c *connection, data json.RawMessage) (*session, int) {
 		}
 	}
 	s.dispatch("READY", map[string]any{
-		"v": 9, "user": app.User, "guilds": away, "session_id": s.id, "session_type": "normal", "resume_gateway_url": "",
+		"v": 9, "user": app.User, "guilds": away, "session_id": s.id, "session_type": "normal", "resume_gateway_url": c.at,
 		"shard": []int{0, 1}, "application": map[string]any{"id": app.ID, "flags": 0}, "private_channels": []any{},
 	})
 	for _, g := range l.ordered() {

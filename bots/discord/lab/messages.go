@@ -165,6 +165,39 @@ func postMessage(r *request) (answer, *failure) {
 	return ok(r.lab.shown(m, r.app))
 }
 
+// postThread begins a post in a forum: a thread with its first message, which
+// has the id of the thread.
+func postThread(r *request) (answer, *failure) {
+	c, f := r.channel(View | Send)
+	if f != nil {
+		return no(f)
+	}
+	var in struct {
+		Name    string `json:"name"`
+		Archive int    `json:"auto_archive_duration"`
+		Message *draft `json:"message"`
+	}
+	if f := r.in(&in); f != nil {
+		return no(f)
+	}
+	if c.Type != Forum || in.Name == "" || utf8.RuneCountInString(in.Name) > 100 || in.Message == nil || !slices.Contains([]int{0, 60, 1440, 4320, 10080}, in.Archive) {
+		return no(errForm)
+	}
+	if f := in.Message.faulty(); f != nil {
+		return no(f)
+	}
+	t := r.lab.thread(c, r.app.User, in.Name)
+	m := r.lab.compose(t, r.app.User, in.Message)
+	m.ID = t.ID
+	r.lab.posted(t, m)
+	var out map[string]any
+	if err := json.Unmarshal(raw(t), &out); err != nil {
+		panic(err)
+	}
+	out["message"] = r.lab.shown(m, r.app)
+	return answer{201, out}, nil
+}
+
 // reaches says why a direct message cannot be sent, if so.
 func (l *Lab) reaches(from, to *User) *failure {
 	mutual := false

@@ -159,6 +159,14 @@ func (l *Lab) Thread(who, channel ID, name, first string) (ID, error) {
 		l.mu.Unlock()
 		return 0, ErrMayNot
 	}
+	t := l.thread(c, u, name)
+	l.mu.Unlock()
+	_, err := l.Say(who, t.ID, first)
+	return t.ID, err
+}
+
+// thread begins one. The caller holds the lock.
+func (l *Lab) thread(c *Channel, u *User, name string) *Channel {
 	t := &Channel{
 		ID: l.next(), Type: PublicThread, Guild: c.Guild, Name: name, Parent: &c.ID, Owner: u.ID, Count: new(int), Members: new(int), Total: new(int),
 		Thread: &ThreadState{Since: l.now().UTC(), After: 1440},
@@ -166,9 +174,7 @@ func (l *Lab) Thread(who, channel ID, name, first string) (ID, error) {
 	*t.Members = 1
 	l.channels[t.ID] = t
 	l.tell(t.Guild, t.ID, "THREAD_CREATE", t, IntentGuilds)
-	l.mu.Unlock()
-	_, err := l.Say(who, t.ID, first)
-	return t.ID, err
+	return t
 }
 
 // Archive puts a thread away.

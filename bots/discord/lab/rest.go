@@ -115,6 +115,7 @@ func (l *Lab) routes() http.Handler {
 	bot("PATCH /channels/{channel}/messages/{message}", patchMessage)
 	bot("DELETE /channels/{channel}/messages/{message}", deleteMessage)
 	bot("GET /channels/{channel}/threads/archived/public", getArchived)
+	bot("POST /channels/{channel}/threads", postThread)
 	bot("PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me", putReaction)
 	bot("GET /applications/{application}/commands", getCommands)
 	bot("PUT /applications/{application}/commands", putCommands)
