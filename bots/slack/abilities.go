@@ -68,6 +68,21 @@ func (b *Bot) channel(ctx context.Context, local string) (*channel, error) {
 	return c, nil
 }
 
+// recall keeps what a list says of a channel, so that a large workspace is not
+// looked up one by one. It does not say who may post, which shows when it is
+// refused, nor what an administrator sees.
+func (b *Bot) recall(c channel) {
+	if b.admin != nil {
+		return
+	}
+	c.until = b.o.Now().Add(remember)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if old := b.channels[c.id]; old == nil || !b.o.Now().Before(old.until) {
+		b.channels[c.id] = &c
+	}
+}
+
 func (b *Bot) forget(local string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +106,10 @@ func (b *Bot) mine(ctx context.Context) ([]*channel, error) {
 		}
 		for i := range list {
 			if !list[i].IsArchived {
-				out = append(out, fromSlack(&list[i]))
+				c := fromSlack(&list[i])
+				c.ours = true
+				out = append(out, c)
+				b.recall(*c)
 			}
 		}
 		if next == "" {

@@ -115,6 +115,7 @@ func New(o Options) (*Bot, error) {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 30 * time.Second}
 	}
+	o.Client = limited(o.Client)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -40,6 +40,9 @@ func (b *Bot) do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 			return "", bots.ErrUnsupported
 		}
 		_, ts, err := b.api.PostMessageContext(ctx, e.Chat.Local, slack.MsgOptionText(inert(e.Text), false), slack.MsgOptionDisableLinkUnfurl(), marked(e))
+		if word(err) != "" { // the channel is otherwise than it was thought to be
+			b.forget(e.Chat.Local)
+		}
 		return chat.MessageID(ts), outcome(err)
 	case bots.Tell:
 		return b.tell(ctx, e)

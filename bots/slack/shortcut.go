@@ -26,6 +26,13 @@ const draftMost = 3000
 // Slack waits for three seconds, and does not send it again.
 const ackWithin = 2400 * time.Millisecond
 
+// What is acknowledged goes another way than calls do: a call that follows at
+// once could be overtaken by it. Slack drops what is larger without a word.
+const (
+	afterAck    = time.Second
+	answerSmall = 20_000
+)
+
 // notYet is said then. It goes on being tried.
 const notYet = "This could not be stored yet. If nothing has changed in a minute, please do it once more."
 
@@ -103,9 +110,13 @@ func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
 		ack(nil)
 		return
 	}
-	ack(map[string]any{"response_action": "update", "view": checkView(paragraphs("One moment …"))})
-	l.talk(chat.MemberID(i.User.ID), func() {
-		who := chat.MemberID(i.User.ID)
+	who := chat.MemberID(i.User.ID)
+	show := func(blocks []slack.Block) map[string]any {
+		return map[string]any{"response_action": "update", "view": checkView(blocks)}
+	}
+	var once sync.Once
+	t := time.AfterFunc(ackWithin, func() { once.Do(func() { ack(show(paragraphs("One moment …"))) }) })
+	l.talk(who, func() {
 		replies, err := b.answer(l.ctx, bots.Private{Account: Account, Member: who, Name: b.person(l.ctx, i.User.ID).name, Text: "check " + draft})
 		var blocks []slack.Block
 		for _, r := range replies {
@@ -114,6 +125,19 @@ func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
 		if err != nil || len(blocks) == 0 {
 			blocks = paragraphs("This draft could not be read. Nothing of it was kept. Please try once more in a minute.")
 		}
+		shown := false
+		once.Do(func() {
+			t.Stop()
+			if shown = len(acknowledgement(show(blocks))) < answerSmall; shown {
+				ack(show(blocks))
+			} else {
+				ack(show(paragraphs("One moment …")))
+			}
+		})
+		if shown {
+			return
+		}
+		sleep(l.ctx, afterAck)
 		if _, err := b.api.UpdateViewContext(l.ctx, checkView(blocks), "", "", i.View.ID); err != nil {
 			b.o.Log.Warn("Slack: what is said about a draft could not be shown; its member can check it again", "err", plain(err))
 		}

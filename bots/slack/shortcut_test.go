@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"chaperone/bots"
 	"chaperone/bots/slack/lab"
@@ -222,5 +223,40 @@ func TestWhatIsOffIsSaid(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the manifest lacks %s:\n%s", want, text)
 		}
+	}
+}
+
+// TestADraftIsAnsweredInItsBox: at once where that is possible, and afterwards
+// where it takes longer or is longer than an acknowledgement may be.
+func TestADraftIsAnsweredInItsBox(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		wait time.Duration
+	}{"at once": {"I would ask", 0}, "later": {"I would ask", ackWithin + 200*time.Millisecond}, "at length": {strings.Repeat("I would ask & ask ", 2000), 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, api := workspace(t, lab.Options{Tiers: 100})
+			b := newBot(t, api, nil)
+			b.Converse(func(ctx context.Context, p bots.Private) ([]bots.Reply, error) {
+				if p.Text != "check the draft" {
+					t.Errorf("%q was asked", p.Text)
+				}
+				sleep(ctx, c.wait)
+				return []bots.Reply{{Text: c.text}}, nil
+			})
+			live(t, b, &store{})
+			until(t, "the bot listens", func() bool { return l.Connected() > 0 })
+			if err := l.Shortcut(sam, "check", "", ""); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "the box is open", func() bool { return len(l.Modals(sam)) == 1 })
+			if err := l.Submit(sam, l.Modals(sam)[0].ID, map[string]string{"text": "the draft"}); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "it is answered", func() bool { return strings.Contains(string(l.Modals(sam)[0].Content), "I would ask") })
+			if d := l.Delivered(); d.GivenUp > 0 {
+				t.Errorf("it was acknowledged too late: %+v", d)
+			}
+		})
 	}
 }

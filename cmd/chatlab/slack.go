@@ -41,14 +41,16 @@ func openSlack(seed []byte) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	for _, p := range s.People {
-		l.AddPerson(p)
-	}
-	for _, c := range s.Channels {
-		l.AddChannel(c)
-	}
-	for _, t := range s.Tokens {
-		l.AddToken(t)
-	}
+	l.Quietly(func() {
+		for _, p := range s.People {
+			l.AddPerson(p)
+		}
+		for _, c := range s.Channels {
+			l.AddChannel(c)
+		}
+		for _, t := range s.Tokens {
+			l.AddToken(t)
+		}
+	})
 	return running{serve: overHTTP(l.Handler()), control: l.Control(), doc: lab.Doc, close: l.Close}, nil
 }

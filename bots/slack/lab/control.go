@@ -82,6 +82,7 @@ func (l *Lab) actions(mux *http.ServeMux) {
 		"/shortcut": func(d doing) (any, error) { return nil, l.Shortcut(d.User, d.Action, d.Channel, d.TS) },
 		"/home":     func(d doing) (any, error) { return nil, l.OpenHome(d.User) },
 		"/cut":      func(d doing) (any, error) { return map[string]int{"connections": l.Cut(d.How)}, nil },
+		"/forget":   func(doing) (any, error) { l.Forget(); return nil, nil },
 		"/events":   func(d doing) (any, error) { l.EventsURL(d.URL); return nil, nil },
 	} {
 		mux.HandleFunc("POST "+path, takes(do))

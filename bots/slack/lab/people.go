@@ -44,6 +44,14 @@ func (l *Lab) AddChannel(c Channel) string {
 	return c.ID
 }
 
+// Quietly does something of which the app is told nothing: what was so before it
+// was installed.
+func (l *Lab) Quietly(do func()) {
+	l.sockets.hush(true)
+	do()
+	l.sockets.hush(false)
+}
+
 // AddToken adds a credential of the app.
 func (l *Lab) AddToken(t Token) {
 	l.mu.Lock()

@@ -31,6 +31,7 @@ type sockets struct {
 	url      string
 	secret   string
 	shutting bool
+	quiet    bool // nothing is sent
 }
 
 // Weather is what happens to envelopes on their way.
@@ -163,6 +164,10 @@ func (s *sockets) ping(c *socket) {
 // send sets an envelope on its way, through whatever weather there is.
 func (s *sockets) send(d *delivery) {
 	s.mu.Lock()
+	if s.quiet {
+		s.mu.Unlock()
+		return
+	}
 	w, rnd := s.weather, s.rnd
 	chance := func(percent int) bool { return percent > 0 && rnd.IntN(100) < percent }
 	list := []*delivery{d}
@@ -387,6 +392,12 @@ func (l *Lab) Connected() int {
 // Inject sends any payload to the app, as an event.
 func (l *Lab) Inject(payload json.RawMessage) {
 	l.sockets.send(&delivery{kind: "events_api", body: payload, retries: l.o.Retries})
+}
+
+func (s *sockets) hush(quiet bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet = quiet
 }
 
 func (s *sockets) closeAll() {
