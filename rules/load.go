@@ -72,6 +72,7 @@ type loader struct {
 	rules  []Rule
 	index  map[string]int  // id -> place in rules
 	first  map[string]bool // ids of this layer, to tell a duplicate from an override
+	named  map[string]bool // names of its lists and parts
 	lists  map[string][]string
 	parts  map[string]string
 	off    map[string]bool
@@ -81,7 +82,7 @@ type loader struct {
 }
 
 func newLoader() *loader {
-	return &loader{index: map[string]int{}, first: map[string]bool{}, lists: map[string][]string{},
+	return &loader{index: map[string]int{}, first: map[string]bool{}, named: map[string]bool{}, lists: map[string][]string{},
 		parts: map[string]string{"given-name": nameStarts()}, off: map[string]bool{}}
 }
 
@@ -96,6 +97,7 @@ func (l *loader) readAll(fsys fs.FS, dir, shown string) {
 		return
 	}
 	clear(l.first)
+	clear(l.named)
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
@@ -144,14 +146,24 @@ func (l *loader) read(file string, data []byte) {
 		return
 	}
 	for name, words := range p.Lists {
+		l.name(file, name)
 		l.lists[name] = words
 	}
 	for name, part := range p.Parts {
+		l.name(file, name)
 		l.parts[name] = part
 	}
 	for i := range p.Rules {
 		l.readRule(file, &p.Rules[i])
 	}
+}
+
+// name takes note of the name of a list or part, which a layer gives once.
+func (l *loader) name(file, name string) {
+	if l.named[name] {
+		l.fault(file, 0, "", "the name %s is given twice, to lists or parts: call one of them something else", name)
+	}
+	l.named[name] = true
 }
 
 func (l *loader) readRule(file string, n *yaml.Node) {

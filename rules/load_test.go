@@ -130,6 +130,25 @@ func TestLoadDirTellsEachFault(t *testing.T) {
 	}
 }
 
+// Two files that give one name to different things would change each other's
+// rules without a word.
+func TestANameOfAListOrPartIsGivenOnce(t *testing.T) {
+	use := strings.Replace(good, `'\bTEN-\d{6}\b'`, `'{street-kinds} \d'`, 1)
+	other := strings.ReplaceAll(use, "local-ref", "local-two")
+	for name, files := range map[string]map[string]string{
+		"two parts":       {"a.yaml": "parts: {street-kinds: lane}" + use, "b.yaml": "parts: {street-kinds: close}" + other},
+		"two lists":       {"a.yaml": "lists: {street-kinds: [lane]}" + use, "b.yaml": "lists: {street-kinds: [close]}" + other},
+		"a list and part": {"a.yaml": "lists: {street-kinds: [lane]}" + use, "b.yaml": "parts: {street-kinds: close}" + other},
+	} {
+		if _, err := load(t, files); err == nil || !strings.Contains(err.Error(), "b.yaml: the name street-kinds is given twice") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := load(t, map[string]string{"own.yaml": "lists: {social: [kettle]}" + good}); err != nil {
+		t.Errorf("an organisation's list in the place of ours: %v", err)
+	}
+}
+
 // What people write with accents is read as texts are: without them.
 func TestAccentsInRulesAreRead(t *testing.T) {
 	list, err := load(t, map[string]string{"own.yaml": "lists: {tai: [tŷ, plas’r]}" + strings.NewReplacer(`'\bTEN-\d{6}\b'`, `'\b{tai} \d'`, "{alone: 0.9}", "{alone: 0.9, against: [siôn]}").Replace(good)})
