@@ -70,8 +70,9 @@ type Bot struct {
 	refused    []time.Time // answers of 401 and 403, of which ten thousand ban an address
 	identified time.Time   // when it last did
 
-	refusedIdentify bool // identifying waits until the minute is over
-	up              bool // the gateway tells what happens
+	refusedIdentify bool      // identifying waits until the minute is over
+	up              bool      // the gateway tells what happens
+	turns           time.Time // up to which calls have had their turn
 
 	lines  map[string]place       // prompt to the line that calls its member
 	views  map[string]glimpse     // prompt to where it stands before its member alone

@@ -59,14 +59,23 @@ func (b *Bot) stock(l *life, id string) error {
 	if g == nil {
 		return nil
 	}
+	newest := map[string]string{} // by chat: what was said last, in its threads too
+	for local, c := range b.channels {
+		if c.Thread != nil {
+			local = c.Parent
+		}
+		if newer(c.Last, newest[local]) {
+			newest[local] = c.Last
+		}
+	}
 	for local, c := range b.channels {
 		if c.Guild != id || !c.talk() || !g.sees(b.me, c) {
 			continue
 		}
 		if b.from[local] == "" {
 			b.from[local] = "0"
-			if c.Last != "" {
-				b.from[local] = c.Last
+			if last := newest[local]; last != "" {
+				b.from[local] = last
 			}
 		}
 		if !slices.Contains(known, b.id(local)) && l.lanes.Shut(local) {

@@ -25,11 +25,14 @@ type Seed struct {
 		Away   bool   `json:"away"` // not in the server
 	} `json:"people"` // the first one owns the server
 	Channels []struct {
-		ID   ID     `json:"id"`
-		Name string `json:"name"`
-		Kind int    `json:"type"`
+		ID      ID     `json:"id"`
+		Name    string `json:"name"`
+		Kind    int    `json:"type"`
+		Threads int    `json:"threads"` // so many, each with a message of the owner's
 	} `json:"channels"`
-	App struct {
+	Crowd  int  `json:"crowd"`        // so many more people, of whom nobody says anything
+	Global bool `json:"global_limit"` // fifty calls a second, and no more
+	App    struct {
 		Name        string      `json:"name"`
 		Token       string      `json:"token"`
 		Intents     *int        `json:"intents"`     // privileged ones; absent: both that a bot of this kind needs
@@ -73,6 +76,15 @@ func (l *Lab) Plant(s Seed) error {
 		}
 		l.channels[made.ID] = made
 		l.mu.Unlock()
+		for i := range c.Threads {
+			if _, err := l.Thread(ids[0], made.ID, fmt.Sprint("thread ", i), "hello"); err != nil {
+				return err
+			}
+		}
+	}
+	l.crowd(guild, s.Crowd)
+	if s.Global {
+		l.Limit("*", 1, time.Second)
 	}
 	intents := IntentMembers | IntentContent
 	if s.App.Intents != nil {

@@ -134,6 +134,16 @@ func (l *Lab) Join(guild, who ID) {
 	l.join(l.guilds[guild], l.users[who])
 }
 
+// crowd fills a guild with people who say nothing.
+func (l *Lab) crowd(guild ID, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.guilds[guild]
+	for i := range n {
+		g.Members = append(g.Members, &Member{User: l.user(fmt.Sprint("person-", i), false), Roles: []ID{}, Joined: l.now().UTC()})
+	}
+}
+
 // Leave takes a person, or a bot, out of a guild.
 func (l *Lab) Leave(guild, who ID) {
 	l.mu.Lock()
