@@ -44,7 +44,8 @@ it goes to standard error, so that the manifest alone can be kept in a file:
          bot_token: env:SLACK_BOT_TOKEN
 %s
 4. Start Chaperone, and in each channel that it is to join write: /invite @%s
-It watches there, until you switch it on under chats.
+It asks whoever invited it five questions in private, then watches, until two
+people switch it on.
 `, app, way, name)
 			return err
 		},

@@ -43,6 +43,7 @@ type doing struct {
 func (l *Lab) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, Doc) })
+	mux.HandleFunc("GET /show/{user}", l.page)
 	l.actions(mux)
 	l.looks(mux)
 	return mux

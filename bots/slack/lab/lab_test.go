@@ -3,7 +3,9 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -270,4 +272,25 @@ func eventID(t *testing.T, e socketmode.Event) string {
 		t.Fatal(err)
 	}
 	return v.ID
+}
+
+// TestThePageShowsWhatSomebodySees: the blocks of a message and what is not one,
+// with no markup of anybody's in it.
+func TestThePageShowsWhatSomebodySees(t *testing.T) {
+	l, base := newTestLab(t, Options{})
+	blocks := `[{"type":"section","text":{"type":"plain_text","text":"Hello <b>Sam</b>"}},{"type":"actions","elements":[
+		{"type":"button","action_id":"a","text":{"type":"plain_text","text":"I have deleted it"},"style":"primary"},
+		{"type":"checkboxes","action_id":"c","options":[{"text":{"type":"plain_text","text":"1. Look"},"value":"one"}],"initial_options":[{"text":{"type":"plain_text","text":"1. Look"},"value":"one"}]}]}]`
+	res, err := http.PostForm(base+"chat.postMessage", url.Values{"token": {"xoxb-lab"}, "channel": {"U0SAM00001"}, "text": {"Hello"}, "blocks": {blocks}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	rec := httptest.NewRecorder()
+	l.Control().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/show/U0SAM00001", nil))
+	for _, want := range []string{"Hello &lt;b&gt;Sam&lt;/b&gt;", `<span class="button primary">I have deleted it</span>`, `<span class="box ticked">1. Look</span>`} {
+		if !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("the page lacks %s:\n%s", want, rec.Body)
+		}
+	}
 }
