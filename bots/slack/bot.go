@@ -66,6 +66,8 @@ type Bot struct {
 	pace    *pace
 	answer  bots.Answerer // of what is said to the bot alone
 
+	publishing sync.Mutex // held while a home is looked up and shown
+
 	mu       sync.Mutex
 	me       me
 	scopes   []string

@@ -36,7 +36,11 @@ func (b *Bot) refreshHome(ctx context.Context, who chat.MemberID) {
 	}
 }
 
+// publish shows the home as it now is. One at a time, so that what is looked up
+// later is shown later.
 func (b *Bot) publish(ctx context.Context, who string) {
+	b.publishing.Lock()
+	defer b.publishing.Unlock()
 	open, err := b.openPrompts(ctx, who)
 	if err == nil {
 		view := map[string]any{"type": "home", "blocks": homeBlocks(open)}

@@ -72,7 +72,11 @@ func (b *Bot) answerHTTP(w http.ResponseWriter, l *life, kind string, payload js
 	stored := make(chan json.RawMessage, 1)
 	var once sync.Once
 	b.take(l, kind, payload, func(said any) { once.Do(func() { stored <- acknowledgement(said) }) })
-	t := time.NewTimer(storeWithin)
+	within := storeWithin
+	if kind != "events_api" { // Slack does not send it again; it is acknowledged in time by itself
+		within = 2 * storeWithin
+	}
+	t := time.NewTimer(within)
 	defer t.Stop()
 	select {
 	case said := <-stored:

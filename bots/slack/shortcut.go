@@ -44,7 +44,7 @@ func (b *Bot) promptly(l *life, i *interaction, late any, ack func(any)) func() 
 		once.Do(func() {
 			ack(late)
 			if late == nil && i.Back != "" {
-				l.work.Go(func() { _ = b.respond(l.ctx, i.Back, bots.Reply{Text: notYet}) }) // without it they see that nothing changed
+				_ = b.respond(l.ctx, i.Back, bots.Reply{Text: notYet}) // without it they see that nothing changed
 			}
 		})
 	})
