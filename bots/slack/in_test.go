@@ -139,7 +139,11 @@ func cuts(t *testing.T, rounds, reorder int) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	live(t, newBot(t, api, func(o *Options) { o.Memory = s }), s)
 	var channels []string
-	for i := range 4 {
+	many, each := 4, 4
+	if rounds >= 1000 { // S1: 10,000 messages in 20 channels
+		many, each = 20, 10
+	}
+	for i := range many {
 		channels = append(channels, l.AddChannel(lab.Channel{Name: fmt.Sprint("c", i), Members: []string{sam, "bot"}}))
 	}
 	for _, c := range channels {
@@ -147,7 +151,6 @@ func cuts(t *testing.T, rounds, reorder int) {
 	}
 	l.SetWeather(lab.Weather{Duplicate: 10, Reorder: reorder})
 	said := map[string][]string{}
-	const each = 4
 	hows := []string{lab.CutClose, lab.CutDrop, lab.CutMid, lab.CutRefresh}
 	for i := range rounds {
 		for j := range each {
