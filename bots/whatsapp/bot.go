@@ -127,7 +127,12 @@ func (b *Bot) become(d *store.Device) {
 	c.EnableDecryptedEventBuffer = true
 	c.EnableAutoReconnect = false                                                                          // Run does
 	c.PreRetryCallback = func(*events.Receipt, types.MessageID, int, *waE2E.Message) bool { return false } // onceMore does
-	c.AddEventHandlerWithSuccessStatus(b.handle)
+	c.AddEventHandlerWithSuccessStatus(func(e any) bool {
+		if b.client() != c { // a connection that is over
+			return !kept(e)
+		}
+		return b.handle(e)
+	})
 	b.now.Store(c)
 }
 
@@ -201,6 +206,9 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	b.guard(b.device())
 	go b.keepErasing(ctx)
+	// What came over one connection and was not taken yet, the library would take
+	// at the beginning of the next, before what came earlier and is sent again.
+	b.become(b.device())
 	if err := b.client().ConnectContext(ctx); err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}

@@ -35,7 +35,11 @@ func TestWhatsAppCrash(t *testing.T) {
 		cmd := n.command("run", "--data", "data")
 		cmd.Stderr = &n.log
 		if step != anytime {
-			cmd.Env = append(os.Environ(), fmt.Sprintf("CHAPERONE_FAILPOINT=%s:%d", step, 1+rng.IntN(3)))
+			nth := 1 + rng.IntN(3)
+			if kills == 1 {
+				nth = 2 // the notice is the first thing that it does, and the prompt the second
+			}
+			cmd.Env = append(os.Environ(), fmt.Sprintf("CHAPERONE_FAILPOINT=%s:%d", step, nth))
 		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -66,7 +70,9 @@ func TestWhatsAppCrash(t *testing.T) {
 			t.Fatalf("it ended by itself at %s: %s\n%s", step, cmd.ProcessState, n.log.String())
 		}
 	}
+	n.listens(false)
 	n.start()
+	n.listens(true) // from then on the commands below ask it, and do not take its data folder
 	if err := until(func() error {
 		var missing []string
 		seen := n.sam.Seen()
@@ -109,6 +115,19 @@ func TestWhatsAppCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d messages, %d prompts", kills, said, len(whispers))
+}
+
+// listens waits until the bot's device is connected, or is not.
+func (n *number) listens(want bool) {
+	n.t.Helper()
+	if err := until(func() error {
+		if n.lab.Listening(officePhone, 1) != want {
+			return fmt.Errorf("the bot listens: %v", !want)
+		}
+		return nil
+	}); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // name is the subject of a group of the test.

@@ -8,10 +8,13 @@
 package sessions
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
+	groups "go.mau.fi/libsignal/groups/state/record"
 	"go.mau.fi/libsignal/state/record"
 	"go.mau.fi/whatsmeow/store"
 )
@@ -20,10 +23,10 @@ import (
 // decrypting then waits for it. A device has tables once the phone has vouched
 // for it; guarding it again changes nothing.
 func Guard(d *store.Device, turn sync.Locker) {
-	if _, ok := d.Sessions.(mended); ok || d.Sessions == nil || d.EventBuffer == nil {
+	if _, ok := d.Sessions.(mended); ok || d.Sessions == nil || d.SenderKeys == nil || d.EventBuffer == nil {
 		return
 	}
-	d.Sessions = mended{d.Sessions}
+	d.Sessions, d.SenderKeys = mended{d.Sessions}, chains{d.SenderKeys}
 	d.EventBuffer = turns{d.EventBuffer, turn}
 }
 
@@ -99,4 +102,51 @@ func mend(before, after []byte) ([]byte, error) {
 		is.PreviousStates = append(is.PreviousStates, s)
 	}
 	return format.Serialize(is), nil
+}
+
+// chains is a table of the keys with which people write to groups. A sender gives
+// everybody the key as it is then, with each message; from there it moves on. The
+// library takes each gift for a new chain that hides the one it has: what was
+// encrypted earlier and comes later, nobody can read then, and the library passes
+// over it in silence. Here a chain that is there already goes on.
+type chains struct{ store.SenderKeyStore }
+
+// farAhead is where a chain is begun anew after all: the library does not follow
+// one over 2,000 messages that it has not seen.
+const farAhead = 1000
+
+// PutSenderKey implements store.SenderKeyStore.
+func (c chains) PutSenderKey(ctx context.Context, group, user string, key []byte) error {
+	key, err := carryOn(key)
+	if err != nil {
+		return fmt.Errorf("the key of %s in a group: %w", user, err)
+	}
+	return c.SenderKeyStore.PutSenderKey(ctx, group, user, key)
+}
+
+// carryOn leaves of chains that are one chain the one that has come less far. The
+// first is what was given last.
+func carryOn(key []byte) ([]byte, error) {
+	format := store.SignalProtobufSerializer.SenderKeyRecord
+	all, err := format.Deserialize(key)
+	if err != nil {
+		return nil, err
+	}
+	var out []*groups.SenderKeyStateStructure
+	for _, s := range all.SenderKeyStates {
+		i := slices.IndexFunc(out, func(o *groups.SenderKeyStateStructure) bool {
+			return o.KeyID == s.KeyID && bytes.Equal(o.SigningKeyPublic, s.SigningKeyPublic)
+		})
+		switch {
+		case i < 0:
+			out = append(out, s)
+		case s.SenderChainKey.Iteration+farAhead > out[i].SenderChainKey.Iteration:
+			out[i] = s
+		}
+	}
+	if len(out) == len(all.SenderKeyStates) {
+		return key, nil
+	}
+	all.SenderKeyStates = out
+	return format.Serialize(all), nil
 }
