@@ -30,6 +30,7 @@ func TestCrashOfDisposals(t *testing.T) {
 		each = 100
 	}
 	w := newCustody(t, seed(t))
+	w.settle(t)
 	steps := append(slices.DeleteFunc(failpoints(t), func(s string) bool { return !disposes(s) }), "act.started", "act.called", "act.stored", anytime)
 	for range each {
 		for _, step := range steps {
@@ -91,6 +92,19 @@ func (w *custody) command(args ...string) ([]byte, error) {
 		err = fmt.Errorf("%s: %w: %s", args[0]+" "+args[1], err, exit.Stderr)
 	}
 	return out, err
+}
+
+// settle has a room held before anything is killed: chance might hold none.
+func (w *custody) settle(t *testing.T) {
+	t.Helper()
+	if err := w.l.startWith([]string{"--config", w.config()}); err != nil {
+		t.Fatal(err)
+	}
+	for len(w.held) == 0 && w.l.alive() {
+		w.act(t)
+		w.hold(t, false)
+	}
+	w.l.kill()
 }
 
 func (w *custody) cycle(t *testing.T, step string) {
