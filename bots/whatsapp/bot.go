@@ -45,6 +45,7 @@ type Bot struct {
 	ring *ring
 	now  atomic.Pointer[whatsmeow.Client] // another after the bot was unlinked
 
+	linkedTo atomic.Pointer[string]  // the number that is linked; the library's own may change at any time
 	last     atomic.Pointer[string]  // the number that was linked last
 	session  atomic.Pointer[session] // nil while Run does not run
 	failed   atomic.Int32            // times in a row that Run ended by itself
@@ -109,6 +110,7 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the bot's WhatsApp database: %w", err)
 	}
+	b.nowLinked(d.GetJID().User)
 	b.become(d)
 	return b, nil
 }
@@ -136,6 +138,20 @@ func (b *Bot) become(d *store.Device) {
 	b.now.Store(c)
 }
 
+// nowLinked notes which number the bot is linked to; empty is none.
+func (b *Bot) nowLinked(number string) { b.linkedTo.Store(&number) }
+
+// forgetDevices forgets every device that was ever linked. They are read anew:
+// the library may be at the one in use.
+func (b *Bot) forgetDevices(ctx context.Context) error {
+	b.nowLinked("")
+	all, err := b.box.GetAllDevices(ctx)
+	for _, d := range all {
+		err = errors.Join(err, d.Delete(ctx))
+	}
+	return err
+}
+
 func (b *Bot) client() *whatsmeow.Client { return b.now.Load() }
 
 func (b *Bot) device() *store.Device { return b.client().Store }
@@ -146,10 +162,7 @@ func (b *Bot) Close() error { return b.o.DB.Close() }
 // Number is the number that the bot is linked to, in digits; empty while it is
 // not linked.
 func (b *Bot) Number() string {
-	if b.device().ID == nil {
-		return ""
-	}
-	return b.device().ID.User
+	return *b.linkedTo.Load()
 }
 
 // Hello implements bots.Greeted. It stays the same while the bot is not linked,
@@ -190,7 +203,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	defer b.one.Unlock()
 	b.failed.Add(1)
-	if b.device().ID == nil {
+	if b.Number() == "" {
 		return ErrNotLinked
 	}
 	s := &session{
@@ -221,8 +234,8 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		if errors.As(err, new(lasting)) {
 			b.failed.Store(10)
 		}
-		if errors.Is(err, ErrNotLinked) && b.device().ID != nil { // the library may not have had the time
-			err = errors.Join(err, b.device().Delete(context.WithoutCancel(ctx)))
+		if errors.Is(err, ErrNotLinked) { // the library may not have had the time
+			err = errors.Join(err, b.forgetDevices(context.WithoutCancel(ctx)))
 		}
 		return err
 	}

@@ -30,6 +30,7 @@ func (b *Bot) Link(ctx context.Context, by string, show func(code string, valid 
 		switch e.(type) {
 		case *events.PairSuccess:
 			b.guard(b.device())
+			b.nowLinked(b.device().GetJID().User)
 		case *events.Connected:
 			select {
 			case in <- struct{}{}:
