@@ -25,6 +25,7 @@ const (
 	send           permissions = 1 << 11
 	manageMessages permissions = 1 << 13
 	readHistory    permissions = 1 << 16
+	sendInThreads  permissions = 1 << 38
 	everything     permissions = -1
 )
 

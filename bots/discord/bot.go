@@ -46,6 +46,7 @@ type Memory interface {
 type Options struct {
 	Token  string
 	APIURL string           // empty is Discord's own; else everything that is meant for Discord goes there
+	Block  []Block          // what is stopped before it is posted; nil: nothing
 	Memory Memory           // nil: nothing is known of earlier lives
 	Client *http.Client     // nil is one with sensible limits
 	Now    func() time.Time // nil is time.Now
@@ -256,6 +257,9 @@ func (b *Bot) introduce(ctx context.Context) error {
 	}
 	const members, limitedMembers, content, limitedContent = 1 << 14, 1 << 15, 1 << 18, 1 << 19
 	want := intents
+	if len(b.o.Block) > 0 {
+		want |= blockEvents
+	}
 	reads := app.Flags&(content|limitedContent) != 0
 	if !reads {
 		want &^= discordgo.IntentMessageContent

@@ -27,6 +27,9 @@ const (
 func (b *Bot) takeStock(l *life, id string) {
 	for wait := time.Second; l.ctx.Err() == nil; wait = min(2*wait, retryMost) {
 		err := b.stock(l, id)
+		if err == nil {
+			err = b.moderate(l.ctx, id)
+		}
 		if err == nil || l.ctx.Err() != nil {
 			return
 		}

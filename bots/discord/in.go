@@ -30,6 +30,8 @@ func (b *Bot) heard(e *discordgo.Event) {
 		err = b.channelEvent(e)
 	case "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "MESSAGE_REACTION_ADD":
 		err = b.messageEvent(e)
+	case "AUTO_MODERATION_ACTION_EXECUTION":
+		err = b.blocked(e.RawData)
 	case "INTERACTION_CREATE":
 		err = b.interaction(e.RawData)
 	}

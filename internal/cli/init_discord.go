@@ -10,7 +10,8 @@ import (
 
 // initDiscordCommand prints how an organisation adds its own Discord bot.
 func initDiscordCommand() *cobra.Command {
-	return &cobra.Command{
+	var block bool
+	cmd := &cobra.Command{
 		Use:   "discord APPLICATION",
 		Short: "Print the link that adds your own Discord bot, and what to do first",
 		Long: `Prints the address at which an administrator of a server adds the bot, with
@@ -18,7 +19,7 @@ exactly the permissions that are needed. What to do first goes to standard
 error.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			link, err := app.DiscordLink(args[0])
+			link, err := app.DiscordLink(args[0], block)
 			if err != nil {
 				return exitError{exitConfig, err}
 			}
@@ -40,4 +41,6 @@ It watches in every channel that it can see, until you switch one on under chats
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&block, "block", false, "also what blocking before posting needs (bots.discord.block)")
+	return cmd
 }

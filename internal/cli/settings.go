@@ -89,7 +89,7 @@ func platforms(f *config.File, c *app.Config) (err error) {
 		}
 	}
 	if d := f.Bots.Discord; d.Set() {
-		c.Discord = &app.Discord{Token: d.Token, APIURL: d.APIURL}
+		c.Discord = &app.Discord{Token: d.Token, APIURL: d.APIURL, Block: d.Block}
 	}
 	c.WhatsApp, err = whatsApp(f.Bots.WhatsApp)
 	return err

@@ -88,6 +88,30 @@ func (x *Rule) whole() {
 	}
 }
 
+// AddRule adds a rule of somebody's, who blocks a word.
+func (l *Lab) AddRule(guild, by ID, name, word string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &Rule{Name: name, Event: 1, Trigger: 1, Metadata: ruleData{Keywords: []string{word}}, Actions: []action{{Type: 1}}}
+	if x.faulty() != nil {
+		return ErrMayNot
+	}
+	x.ID, x.Guild, x.Creator = l.next(), guild, by
+	x.whole()
+	l.guilds[guild].rules = append(l.guilds[guild].rules, x)
+	return nil
+}
+
+// Rules lists the rules of a guild by name.
+func (l *Lab) Rules(guild ID) (names []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, x := range l.guilds[guild].rules {
+		names = append(names, x.Name)
+	}
+	return names
+}
+
 func getRules(r *request) (answer, *failure) {
 	g, _, f := r.guild(ManageGuild)
 	if f != nil {

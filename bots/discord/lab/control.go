@@ -76,10 +76,8 @@ func (l *Lab) Plant(s Seed) error {
 		}
 		l.channels[made.ID] = made
 		l.mu.Unlock()
-		for i := range c.Threads {
-			if _, err := l.Thread(ids[0], made.ID, fmt.Sprint("thread ", i), "hello"); err != nil {
-				return err
-			}
+		if err := l.begin(ids[0], made.ID, c.Threads); err != nil {
+			return err
 		}
 	}
 	l.crowd(guild, s.Crowd)
@@ -102,6 +100,16 @@ func (l *Lab) Plant(s Seed) error {
 		l.mu.Unlock()
 	}
 	l.Install(a, guild, s.App.Permissions)
+	return nil
+}
+
+// begin begins so many threads in a channel.
+func (l *Lab) begin(who, channel ID, n int) error {
+	for i := range n {
+		if _, err := l.Thread(who, channel, fmt.Sprint("thread ", i), "hello"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
