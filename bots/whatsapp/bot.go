@@ -31,6 +31,9 @@ import (
 // ErrNotLinked means that no phone has linked the bot, or that it was unlinked.
 var ErrNotLinked = errors.New("no phone has linked the bot: run chaperone link whatsapp and scan the code with the phone of the bot's number")
 
+// errUnlinked means that it was linked until now.
+var errUnlinked = fmt.Errorf("the phone has unlinked the bot, or WhatsApp has: %w", ErrNotLinked)
+
 // errOutdated is what version drift looks like.
 var errOutdated = errors.New("WhatsApp refuses this version of the client: set bots.whatsapp.client_version to a newer one, or update Chaperone")
 
@@ -217,11 +220,19 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	if err := b.book.prune(ctx, b.o.Now()); err != nil {
 		return err
 	}
-	b.guard(b.device())
+	d, err := b.box.GetFirstDevice(ctx) // read anew: the library may still be at the last one
+	if err != nil {
+		return err
+	}
+	if d.ID == nil {
+		b.nowLinked("")
+		return errUnlinked
+	}
+	b.guard(d)
 	go b.keepErasing(ctx)
 	// What came over one connection and was not taken yet, the library would take
 	// at the beginning of the next, before what came earlier and is sent again.
-	b.become(b.device())
+	b.become(d)
 	if err := b.client().ConnectContext(ctx); err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
@@ -290,7 +301,7 @@ func (b *Bot) ended(e any) error {
 	case *events.StreamReplaced:
 		return lasting{errors.New("another program has connected as this device: stop it, or link this one anew")}
 	case *events.LoggedOut:
-		return fmt.Errorf("the phone has unlinked the bot, or WhatsApp has: %w", ErrNotLinked)
+		return errUnlinked
 	case *events.TemporaryBan:
 		return lasting{fmt.Errorf("WhatsApp has restricted the number for %s: the bot neither reads nor writes until then", e.Expire)}
 	case *events.ClientOutdated:
