@@ -272,7 +272,7 @@ func (b *Bot) capture(l *life, i *pressed) {
 	}
 	l.lanes.Put(local, []chat.Event{ev}, func() {
 		l.work.Go(func() {
-			b.respond(l.ctx, i, alone("Thank you. It is kept as a record. What is marked SECRET is never kept, and nothing is while a chat is only watched."))
+			b.respond(l.ctx, i, alone("Thank you. I look at it now, and tell you in private what became of it. What is marked SECRET is never kept."))
 		})
 	})
 }
