@@ -61,6 +61,7 @@ type Bot struct {
 
 	mu      sync.Mutex
 	groups  map[types.JID]*types.GroupInfo // as last heard
+	changes map[types.JID]int              // of groups, since the program started
 	up      chan struct{}                  // closed while the bot is connected
 	replied map[chat.MemberID][]time.Time  // in private, lately
 	next    time.Time                      // when the next effect may be carried out
@@ -88,7 +89,7 @@ func New(ctx context.Context, o Options) (*Bot, error) {
 		return nil, err
 	}
 	b := &Bot{
-		o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{},
+		o: o, box: sqlstore.NewWithDB(o.DB, "sqlite3", nil), groups: map[types.JID]*types.GroupInfo{}, changes: map[types.JID]int{},
 		up: make(chan struct{}), hurry: make(chan struct{}, 1), patience: retryFor, replied: map[chat.MemberID][]time.Time{},
 	}
 	var err error

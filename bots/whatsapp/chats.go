@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -16,13 +17,14 @@ import (
 func (b *Bot) syncChats(s *session) error {
 	ctx, cancel := context.WithTimeout(s.ctx, answerWithin)
 	defer cancel()
+	since := b.changesNow()
 	all, err := b.client().GetJoinedGroups(ctx)
 	if err != nil {
 		return err
 	}
 	there := map[string]bool{}
 	for _, g := range all {
-		b.remember(g)
+		b.remember(g, since)
 		there[g.JID.User] = true
 		s.mu.Lock()
 		_, err := b.enter(s, g, "")
@@ -52,7 +54,6 @@ func (b *Bot) syncChats(s *session) error {
 // enter reports that the bot is in a group, who added it where that is known,
 // and who is there; nothing where that was reported. The caller holds the session's lock.
 func (b *Bot) enter(s *session, g *types.GroupInfo, by chat.MemberID) (bool, error) {
-	b.remember(g)
 	times, isNew, err := b.book.entered(s.ctx, g.JID.User)
 	if err != nil || !isNew {
 		return err == nil, err
@@ -100,16 +101,28 @@ func (b *Bot) participant(ctx context.Context, p types.GroupParticipant) (chat.M
 	return b.member(ctx, p.JID, p.LID)
 }
 
-func (b *Bot) remember(g *types.GroupInfo) {
+// remember holds what the server answered about a group, unless the group has
+// changed since it was asked: since is how many changes were known of then.
+func (b *Bot) remember(g *types.GroupInfo, since map[types.JID]int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.groups[g.JID] = g
+	if b.changes[g.JID] == since[g.JID] {
+		b.groups[g.JID] = g
+	}
+}
+
+// changesNow is how many changes of each group are known of.
+func (b *Bot) changesNow() map[types.JID]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.changes)
 }
 
 func (b *Bot) forget(group types.JID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.groups, group)
+	b.changes[group]++
 }
 
 // group is what is known of a group, or else asked for. ErrGone where the bot
@@ -123,6 +136,7 @@ func (b *Bot) group(ctx context.Context, group types.JID) (*types.GroupInfo, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	since := b.changesNow()
 	g, err := b.client().GetGroupInfo(ctx, group)
 	switch {
 	case errors.Is(err, whatsmeow.ErrGroupNotFound), errors.Is(err, whatsmeow.ErrNotInGroup):
@@ -130,7 +144,7 @@ func (b *Bot) group(ctx context.Context, group types.JID) (*types.GroupInfo, err
 	case err != nil:
 		return nil, answered(err)
 	}
-	b.remember(g)
+	b.remember(g, since)
 	return g, nil
 }
 

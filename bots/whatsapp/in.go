@@ -229,6 +229,7 @@ func contextOf(m *waE2E.Message) *waE2E.ContextInfo {
 
 // joined takes that the bot was added to a group.
 func (b *Bot) joined(s *session, e *events.JoinedGroup) (bool, error) {
+	b.remember(&e.GroupInfo, b.changesNow())
 	if e.Sender == nil || b.isOwn(*e.Sender) {
 		return b.enter(s, &e.GroupInfo, "")
 	}
