@@ -243,12 +243,32 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		b.failed.Store(0)
 		return ctx.Err()
 	case err := <-s.ended:
+		err = b.lastWords(ctx, s, err)
 		if errors.As(err, new(lasting)) {
 			b.failed.Store(10)
 		}
 		if errors.Is(err, ErrNotLinked) { // the library may not have had the time
 			err = errors.Join(err, b.forgetDevices(context.WithoutCancel(ctx)))
 		}
+		return err
+	}
+}
+
+// lastWords is why the server did not let the bot in, where it said so before it
+// ended the connection; else err. The library may stop reading at the end and
+// leave what came before it: of a connection that was let in, messages would be
+// taken late, so there it stays left.
+func (b *Bot) lastWords(ctx context.Context, s *session, err error) error {
+	if b.Connected() {
+		return err
+	}
+	late, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	go b.client().DangerousInternals().HandlerQueueLoop(ctx, late)
+	select {
+	case why := <-s.ended:
+		return why
+	case <-late.Done():
 		return err
 	}
 }
