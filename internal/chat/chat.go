@@ -68,23 +68,25 @@ const (
 // is stored before it is acknowledged, and settled once, in the order of its
 // chat.
 type Event struct {
-	Key      string // the platform's own key; the same key twice is the same event
-	Kind     EventKind
-	Chat     ID
-	At       time.Time // platform time; orders a chat, decides nothing else
-	Member   MemberID
-	Name     string // untrusted: what the platform shows
-	ChatKind Kind
-	Message  MessageID
-	Revision int64 // 0 as posted, higher after each edit
-	ReplyTo  MessageID
-	Text     string
-	Prompt   string
-	Answer   string
-	Step     string
-	Done     bool
-	Since    time.Time
-	Gap      Gap
+	Key        string // the platform's own key; the same key twice is the same event
+	Kind       EventKind
+	Chat       ID
+	At         time.Time // platform time; orders a chat, decides nothing else
+	Member     MemberID
+	Name       string // untrusted: what the platform shows
+	ChatKind   Kind
+	Server     string // of whose chats this is one, where a platform has servers; of Added
+	ServerName string // untrusted
+	Message    MessageID
+	Revision   int64 // 0 as posted, higher after each edit
+	ReplyTo    MessageID
+	Text       string
+	Prompt     string
+	Answer     string
+	Step       string
+	Done       bool
+	Since      time.Time
+	Gap        Gap
 }
 
 // Gap says why the bot cannot vouch for a stretch of a chat.

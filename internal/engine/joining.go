@@ -45,7 +45,9 @@ const (
 // answers are the chat's settings, but for what the configuration says.
 type Joining struct {
 	Chat           chat.ID
-	Name           string // of the chat
+	Name           string   // of the chat
+	Server         string   `json:",omitempty"` // of whose chats it is one: they are asked about once
+	First          *chat.ID `json:",omitempty"` // the chat that the server was asked about, where it is another
 	Administrator  chat.MemberID
 	State          JoiningState
 	Step           int // the question that waits; steps is the preview
@@ -196,7 +198,7 @@ func (e *Engine) receive(ctx context.Context, events []chat.Event) error {
 // Begun is the joining that begins where somebody adds the bot to a chat, and
 // the action that asks the first question.
 func Begun(now time.Time, ev chat.Event) (Joining, Action) {
-	j := Joining{Chat: ev.Chat, Name: ev.Name, Administrator: ev.Member, State: Asking, Kind: ev.ChatKind}
+	j := Joining{Chat: ev.Chat, Name: cmp.Or(ev.ServerName, ev.Name), Server: ev.Server, Administrator: ev.Member, State: Asking, Kind: ev.ChatKind}
 	return j, Action{Key: tellKey(tellJoining, ev.Chat.String()+"/0"), Kind: Tell, Chat: ev.Chat, Member: ev.Member, Due: now}
 }
 
@@ -277,7 +279,7 @@ func (e *Engine) asked(ask asking) (Joining, bool) {
 	defer e.joins.mu.Unlock()
 	var found []Joining
 	for _, j := range e.joins.all {
-		if j.Administrator == ask.who.ID && j.Chat.Account == ask.who.Account && j.State == Asking {
+		if j.Administrator == ask.who.ID && j.Chat.Account == ask.who.Account && j.State == Asking && j.First == nil {
 			found = append(found, j)
 		}
 	}
@@ -306,6 +308,7 @@ func (e *Engine) answerJoining(ctx context.Context, ask asking, text string) ([]
 			return nil, true, err
 		}
 		nudge(e.poke)
+		nudge(e.tick)
 		return []bots.Reply{say("joining_refused")}, true, nil
 	}
 	if j.State == Watching {
@@ -432,7 +435,9 @@ func (e *Engine) rights(ctx context.Context, v prompt.Viewer, id chat.ID) (can, 
 // weeks tells the administrators of chats that were watched for a week what
 // would have been done. It gives the time at which the next is due.
 func (e *Engine) weeks(ctx context.Context) (next time.Time, err error) {
-	e.joined(chat.ID{})
+	if err := e.takeOver(ctx); err != nil {
+		return next, err
+	}
 	e.joins.mu.Lock()
 	var due []Joining
 	now := e.o.Now()
@@ -448,8 +453,11 @@ func (e *Engine) weeks(ctx context.Context) (next time.Time, err error) {
 	e.joins.mu.Unlock()
 	for _, j := range due {
 		j.State = Reported
-		a := Action{Key: tellKey(tellReport, j.Chat.String()), Kind: Tell, Chat: j.Chat, Member: j.Administrator, Due: now}
-		if err := e.saveJoining(ctx, now, j, "", []Action{a}); err != nil {
+		var tell []Action
+		if j.First == nil {
+			tell = []Action{{Key: tellKey(tellReport, j.Chat.String()), Kind: Tell, Chat: j.Chat, Member: j.Administrator, Due: now}}
+		}
+		if err := e.saveJoining(ctx, now, j, "", tell); err != nil {
 			return next, err
 		}
 		nudge(e.poke)
@@ -480,7 +488,7 @@ func (e *Engine) renderJoining(ctx context.Context, v prompt.Viewer, a Action, w
 		val.List = v.Texts.Join(names)
 		return v.Texts.Say("joining_on", val), nil, nil
 	}
-	w, err := e.o.Store.Watched(ctx, j.Chat, j.Since)
+	w, err := e.watched(ctx, j)
 	if err != nil {
 		return "", nil, err
 	}

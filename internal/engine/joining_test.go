@@ -144,3 +144,36 @@ func TestWhatIsSaidWithTheInvitationIsNotRead(t *testing.T) {
 		t.Errorf("a message of before the notice is stored: %s", m.ID)
 	}
 }
+
+// Whoever adds the bot to a server is asked about the first of its chats alone;
+// nothing is said or read in any before that, and then the answers hold for all.
+func TestAServerIsAskedAboutOnce(t *testing.T) {
+	h := asks(t)
+	var events []chat.Event
+	for _, id := range []string{"a", "b", "c"} {
+		events = append(events, chat.Event{
+			Key: id, Kind: chat.Added, Chat: chat.ID{Account: room.Account, Local: id}, At: h.now(), Name: "chat " + id,
+			ChatKind: chat.Team, Member: "ann", Server: "1", ServerName: "Calderwick",
+		})
+	}
+	events = append(events, chat.Event{Key: "d", Kind: chat.Joined, Chat: events[0].Chat, At: h.now(), Member: "ann", Name: "Ann"})
+	if err := h.Receive(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the first question is asked", func() bool { return strings.Contains(h.bot.said(bots.Tell), "1 of 5") })
+	for _, text := range []string{"1", "the flood team", "Ann Dee, Bob Cox", "Morag Sinclair", "the records folder"} {
+		h.tell(t, text)
+	}
+	if asked, said := strings.Count(h.bot.said(bots.Tell), "1 of 5"), h.bot.said(bots.Post); asked != 1 || said != "" {
+		t.Errorf("it asked %d times, and the chats were told %q", asked, said)
+	}
+	if said := h.tell(t, "post"); !strings.Contains(said, "begin to read") || !strings.Contains(said, "Calderwick") {
+		t.Fatalf("the answers led to %q", said)
+	}
+	until(t, "every chat has its notice", func() bool { return strings.Count(h.bot.said(bots.Post), "reads this chat") == 3 })
+	for _, j := range h.Joinings() {
+		if j.State != engine.Watching || j.Records != "the records folder" || j.Due.IsZero() {
+			t.Errorf("%s is %s", j.Chat, j.State)
+		}
+	}
+}

@@ -326,8 +326,34 @@ func (t *tx) beginJoining(row chatRow, now time.Time, ev *chat.Event) error {
 	if err != nil || gone == 0 {
 		return err // the notice is on its way
 	}
+	if first, asked, err := t.serverAsked(ev); err != nil {
+		return err
+	} else if asked {
+		return t.joining(row.n, engine.Follow(*ev, first))
+	}
 	j, first := engine.Begun(now, *ev)
 	return errors.Join(t.joining(row.n, j), t.plan(row.n, first))
+}
+
+// serverAsked finds the chat that the server of another was asked about.
+func (t *tx) serverAsked(ev *chat.Event) (first engine.Joining, asked bool, err error) {
+	if ev.Server == "" {
+		return first, false, nil
+	}
+	server, err := json.Marshal(ev.Server)
+	if err != nil {
+		return first, false, err
+	}
+	var b []byte
+	err = t.row("SELECT j.body FROM joinings j JOIN chats c ON c.n = j.chat WHERE c.account = ? AND j.body LIKE ? AND j.body NOT LIKE ?",
+		[]any{string(ev.Chat.Account), "%\"Server\":" + string(server) + "%", "%\"First\":%"}, &b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return first, false, nil
+	}
+	if err == nil && json.Unmarshal(b, &first) != nil {
+		err = fmt.Errorf("%w: how a chat was joined cannot be read", ErrDamaged)
+	}
+	return first, err == nil, err
 }
 
 func (t *tx) joining(n int64, j engine.Joining) error {
