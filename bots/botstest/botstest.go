@@ -268,9 +268,7 @@ func private(t *testing.T, h Harness) {
 	if _, err := h.Bot.Do(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.Prompts(t, h.Sam); !slices.Equal(got, []string{e.Prompt.ID}) {
-		t.Fatalf("the sender sees %v", got)
-	}
+	until(t, "the sender sees the prompt", func() bool { return slices.Equal(h.Prompts(t, h.Sam), []string{e.Prompt.ID}) })
 	if got := h.Prompts(t, h.Priya); len(got) != 0 {
 		t.Fatalf("somebody else sees %v", got)
 	}
@@ -288,9 +286,9 @@ func private(t *testing.T, h Harness) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	if h.Calls(t, bots.Whisper) != 1 || h.Calls(t, bots.Revise) != 1 || h.Calls(t, bots.Remind) != reminders {
-		t.Error("the platform did not count one whisper, one revision and one reminder")
-	}
+	until(t, "the platform has counted one whisper, one revision and one reminder", func() bool {
+		return h.Calls(t, bots.Whisper) == 1 && h.Calls(t, bots.Revise) == 1 && h.Calls(t, bots.Remind) == reminders
+	})
 }
 
 func neverShown(t *testing.T, h Harness) {
