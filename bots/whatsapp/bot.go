@@ -212,7 +212,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	s := &session{
 		ctx: ctx, deliver: deliver, patience: b.patience, stalled: map[chat.ID]bool{}, ended: make(chan error, 1),
-		pleas: map[plea]int{}, renewed: map[types.JID]bool{},
+		caughtUp: make(chan struct{}), pleas: map[plea]int{}, renewed: map[types.JID]bool{},
 	}
 	b.session.Store(s)
 	defer b.down()

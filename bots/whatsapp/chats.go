@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -13,8 +14,20 @@ import (
 	"chaperone/internal/chat"
 )
 
-// syncChats compares the groups that the bot is in with those it knows.
+// backlogWithin is how long what came while the bot was away may take to arrive,
+// before the groups are compared all the same.
+const backlogWithin = time.Minute
+
+// syncChats compares the groups that the bot is in with those it knows, once it
+// has heard what came while it was away: among that is who added it to a group,
+// which the list does not tell.
 func (b *Bot) syncChats(s *session) error {
+	select {
+	case <-s.caughtUp:
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	case <-time.After(backlogWithin):
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, answerWithin)
 	defer cancel()
 	since := b.changesNow()
@@ -27,7 +40,7 @@ func (b *Bot) syncChats(s *session) error {
 		b.remember(g, since)
 		there[g.JID.User] = true
 		s.mu.Lock()
-		_, err := b.enter(s, g, "")
+		_, err := b.discover(s, g)
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -51,7 +64,7 @@ func (b *Bot) syncChats(s *session) error {
 	return nil
 }
 
-// enter reports that the bot is in a group, who added it where that is known,
+// enter reports that the bot is in a group, who is asked about it where that is known,
 // and who is there; nothing where that was reported. The caller holds the session's lock.
 func (b *Bot) enter(s *session, g *types.GroupInfo, by chat.MemberID) (bool, error) {
 	times, isNew, err := b.book.entered(s.ctx, g.JID.User)
@@ -90,7 +103,31 @@ func (b *Bot) known(s *session, group types.JID) (bool, error) {
 	} else if err != nil {
 		return false, err
 	}
-	return b.enter(s, g, "")
+	return b.discover(s, g)
+}
+
+// discover reports that the bot is in a group of which nobody said who added it.
+// Somebody has to be asked about it before anything is read there: whoever made
+// it, or else an administrator; nobody where the bot's own number made it. The
+// caller holds the session's lock.
+func (b *Bot) discover(s *session, g *types.GroupInfo) (bool, error) {
+	if _, isNew, err := b.book.entered(s.ctx, g.JID.User); err != nil || !isNew {
+		return err == nil, err
+	}
+	var asked *types.GroupParticipant
+	for i, p := range g.Participants {
+		if p.IsSuperAdmin || p.IsAdmin && asked == nil && !b.isOwn(p.JID) {
+			asked = &g.Participants[i]
+		}
+	}
+	if asked == nil || b.isOwn(asked.JID) {
+		return b.enter(s, g, "")
+	}
+	by, err := b.participant(s.ctx, *asked)
+	if err != nil {
+		return false, err
+	}
+	return b.enter(s, g, by)
 }
 
 // participant is the member that an entry of a group's list is.

@@ -51,6 +51,8 @@ func (b *Bot) handle(e any) (stored bool) {
 		stored, err = b.joined(s, e)
 	case *events.GroupInfo:
 		stored, err = b.changed(s, e)
+	case *events.OfflineSyncCompleted:
+		s.catchUp()
 	case *events.Receipt:
 		if e.Type == types.ReceiptTypeRetry {
 			stored, err = b.onceMore(s, e)

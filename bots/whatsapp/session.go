@@ -18,6 +18,7 @@ type session struct {
 	deliver  bots.Deliver
 	patience time.Duration
 	ended    chan error
+	caughtUp chan struct{} // closed when what came while the bot was away has been taken
 
 	talks   sync.WaitGroup // answers in private that are under way
 	mu      sync.Mutex     // one delivery at a time: the library hands over one event at a time
@@ -40,6 +41,16 @@ func (s *session) end(err error) {
 	select {
 	case s.ended <- err:
 	default: // something else ended it before
+	}
+}
+
+// catchUp notes that what came while the bot was away has been taken. The caller
+// holds the lock.
+func (s *session) catchUp() {
+	select {
+	case <-s.caughtUp: // said once more
+	default:
+		close(s.caughtUp)
 	}
 }
 
