@@ -21,6 +21,7 @@ type permissions int64
 const (
 	kick           permissions = 1 << 1
 	administrator  permissions = 1 << 3
+	viewAudit      permissions = 1 << 7
 	view           permissions = 1 << 10
 	send           permissions = 1 << 11
 	manageMessages permissions = 1 << 13

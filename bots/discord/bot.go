@@ -65,6 +65,7 @@ type Bot struct {
 	guilds     map[string]*guild
 	channels   map[string]*channel // threads too
 	direct     map[string]string   // member to the conversation with them
+	adders     map[string]string   // by server: who added the bot
 	shown      map[string]place    // prompt to its message
 	from       map[string]string   // by chat: the newest message when the bot first looked
 	life       *life
@@ -115,7 +116,7 @@ func New(o Options) (*Bot, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{
-		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{},
+		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{}, adders: map[string]string{},
 		shown: map[string]place{}, from: map[string]string{},
 		lines: map[string]place{}, views: map[string]glimpse{}, going: map[string]*deletions{}, talked: map[string][]time.Time{},
 	}

@@ -56,6 +56,9 @@ func (b *Bot) stock(l *life, id string) error {
 	if err := b.threads(l.ctx, id); err != nil {
 		return err
 	}
+	if err := b.adder(l.ctx, id, b.unknown(id, known)); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.guilds[id]
@@ -94,6 +97,22 @@ func (b *Bot) stock(l *life, id string) error {
 		}
 	}
 	return nil
+}
+
+// unknown reports whether a server has chats that the bot is new in.
+func (b *Bot) unknown(id string, known []chat.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := map[string]bool{}
+	for _, k := range known {
+		old[k.Local] = true
+	}
+	for local, c := range b.channels {
+		if c.Guild == id && c.talk() && !old[local] {
+			return true
+		}
+	}
+	return false
 }
 
 // threads learns the active threads of a server; archived ones are looked for

@@ -24,6 +24,7 @@ func Needs() []Need {
 		{"Read Message History", "catching up after a gap, and finding a prompt again", readHistory},
 		{"Manage Messages", "deleting what its sender agreed to, or what is due by a schedule", manageMessages},
 		{"Kick Members", "removing leavers", kick},
+		{"View Audit Log", "asking whoever added the bot about the server, rather than its owner", viewAudit},
 	}
 }
 

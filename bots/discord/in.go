@@ -241,6 +241,7 @@ func (b *Bot) guildEvent(e *discordgo.Event) error {
 // caller holds the lock.
 func (b *Bot) leave(id string) {
 	delete(b.guilds, id)
+	delete(b.adders, id)
 	for local, c := range b.channels {
 		if c.Guild != id {
 			continue
@@ -348,10 +349,12 @@ func (b *Bot) channelEvent(e *discordgo.Event) error {
 	return nil
 }
 
-// added tells that the bot is in a chat.
+// added tells that the bot is in a chat. The caller holds the lock.
 func (b *Bot) added(c *channel) chat.Event {
 	now := b.o.Now().UTC()
-	return chat.Event{Key: "added/" + now.Format(time.RFC3339Nano), Kind: chat.Added, Chat: b.id(c.ID), At: now, Name: c.Name, ChatKind: chat.Team}
+	ev := chat.Event{Key: "added/" + now.Format(time.RFC3339Nano), Kind: chat.Added, Chat: b.id(c.ID), At: now, Name: c.Name, ChatKind: chat.Team}
+	b.by(&ev, c)
+	return ev
 }
 
 // interaction takes what a person did with a button, a form or a command.

@@ -25,7 +25,7 @@ import (
 //	discord say CHANNEL WHO TEXT       its id is $ID from then on
 //	discord edit CHANNEL WHO ID TEXT, discord delete CHANNEL WHO ID
 //	discord press WHO LABEL [TEXT]     a button of the newest prompt of WHO
-//	discord tap WHO CHANNEL LABEL      a button of the newest message there that has it
+//	discord tap WHO CHANNEL LABEL      a button of the newest message there that has it; alone for CHANNEL: what they alone see
 //	discord command WHO CHANNEL NAME [TEXT]   discord capture WHO CHANNEL ID: "Capture this" on a message
 //	discord old CHANNEL WHO MINUTES TEXT      says something so long ago
 //	discord closed WHO                 takes no direct messages
@@ -172,12 +172,16 @@ func (s *discordStage) does(ts *testscript.TestScript, args []string) error {
 		return errors.Join(set("user", "channel", "message"), s.tell("/command", in, nil))
 	case "tap":
 		var all []discordMessage
-		if err := s.tell("/channels/"+args[1]+"/as/"+args[0], nil, &all); err != nil {
+		where := "/channels/" + args[1] + "/as/" + args[0]
+		if args[1] == "alone" {
+			where = "/direct/" + args[0]
+		}
+		if err := s.tell(where, nil, &all); err != nil {
 			return err
 		}
 		for _, m := range slices.Backward(all) {
 			if custom, has := m.button(args[2]); has {
-				return s.tell("/press", map[string]any{"user": args[0], "channel": args[1], "message": m.ID, "custom_id": custom}, nil)
+				return s.tell("/press", map[string]any{"user": args[0], "channel": m.Channel, "message": m.ID, "custom_id": custom}, nil)
 			}
 		}
 		return fmt.Errorf("there is no button %q in %s", args[2], args[1])

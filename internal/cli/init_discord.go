@@ -36,7 +36,8 @@ error.`,
          token: env:DISCORD_TOKEN
 4. Open the address above as an administrator of the server, and put the bot's
    role above those of the people whom it may have to remove.
-It watches in every channel that it can see, until you switch one on under chats.
+It asks whoever added it five questions, and watches in every channel that it can
+see once these are answered, until you switch one on under chats.
 `)
 			return err
 		},

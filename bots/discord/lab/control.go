@@ -36,7 +36,8 @@ type Seed struct {
 		Name        string      `json:"name"`
 		Token       string      `json:"token"`
 		Intents     *int        `json:"intents"`     // privileged ones; absent: both that a bot of this kind needs
-		Permissions Permissions `json:"permissions"` // "0" or absent: to read, write, delete and kick
+		Permissions Permissions `json:"permissions"` // "0" or absent: to read, write, delete and kick, and to see the audit log
+		By          ID          `json:"by"`          // who added the bot; absent: the owner
 	} `json:"app"`
 }
 
@@ -89,7 +90,7 @@ func (l *Lab) Plant(s Seed) error {
 		intents = *s.App.Intents
 	}
 	if s.App.Permissions == 0 {
-		s.App.Permissions = Everyone | ManageMessages | Kick
+		s.App.Permissions = Everyone | ManageMessages | Kick | ViewAudit
 	}
 	a := l.Application(s.App.Name, intents)
 	if s.App.Token != "" {
@@ -99,7 +100,7 @@ func (l *Lab) Plant(s Seed) error {
 		l.apps[a.Token] = a
 		l.mu.Unlock()
 	}
-	l.Install(a, guild, s.App.Permissions)
+	l.InstallBy(s.App.By, a, guild, s.App.Permissions)
 	return nil
 }
 

@@ -274,8 +274,19 @@ func getAudit(r *request) (answer, *failure) {
 		return no(f)
 	}
 	entries := []*Entry{}
+	q := r.http.URL.Query()
+	limit := 50
+	if s := q.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 100 {
+			return no(errForm)
+		}
+		limit = n
+	}
 	for _, e := range slices.Backward(g.audit) {
-		entries = append(entries, e)
+		if kind := q.Get("action_type"); (kind == "" || kind == strconv.Itoa(e.Action)) && len(entries) < limit {
+			entries = append(entries, e)
+		}
 	}
 	none := []any{}
 	return ok(map[string]any{

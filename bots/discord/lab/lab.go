@@ -203,8 +203,12 @@ func (l *Lab) Overwrite(channel ID, o Overwrite) {
 	l.tell(c.Guild, c.ID, "CHANNEL_UPDATE", c, IntentGuilds)
 }
 
-// Install brings an application's bot into a guild, with a role of its own.
-func (l *Lab) Install(a *App, guild ID, p Permissions) {
+// Install brings an application's bot into a guild, with a role of its own. The
+// owner did it.
+func (l *Lab) Install(a *App, guild ID, p Permissions) { l.InstallBy(0, a, guild, p) }
+
+// InstallBy is Install by somebody else.
+func (l *Lab) InstallBy(who ID, a *App, guild ID, p Permissions) {
 	role := l.Role(guild, a.User.Username, p)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -212,6 +216,10 @@ func (l *Lab) Install(a *App, guild ID, p Permissions) {
 	g.role(role).Managed = true
 	m := l.join(g, a.User)
 	m.Roles = []ID{role}
+	if who == 0 {
+		who = g.Owner
+	}
+	l.log(g, auditBotAdded, who, a.User.ID, "")
 	for _, s := range l.sessions {
 		if s.app == a {
 			s.dispatch("GUILD_CREATE", l.guildFor(g, s))

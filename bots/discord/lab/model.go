@@ -249,6 +249,7 @@ type Entry struct {
 // The acts that the audit log has here.
 const (
 	auditKick       = 20
+	auditBotAdded   = 28
 	auditDelete     = 72
 	auditBulkDelete = 73
 	auditRuleMade   = 140
