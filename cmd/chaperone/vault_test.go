@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,8 +67,12 @@ func openVault(t *testing.T, l *lab) *vault {
 			return err
 		}
 		v.raw[d.Name()], v.plain[d.Name()] = b, b
-		if strings.HasPrefix(d.Name(), "chaperone.db") && !strings.HasSuffix(d.Name(), "-shm") {
-			v.plain[d.Name()] = decrypt(v.database, b)
+		if database, _, ok := strings.Cut(d.Name(), ".db"); ok && !strings.HasSuffix(d.Name(), "-shm") {
+			key := v.database
+			if database != "chaperone" {
+				key = derive("file " + database + ".db")
+			}
+			v.plain[d.Name()] = decrypt(key, b)
 		}
 		return nil
 	})
@@ -77,7 +82,7 @@ func openVault(t *testing.T, l *lab) *vault {
 	if !bytes.HasPrefix(v.plain["chaperone.db"], []byte("SQLite format 3\x00")) {
 		t.Fatalf("the database was not decrypted")
 	}
-	if err := v.openRing(derive("key ring")); err != nil {
+	if err := errors.Join(v.openRing(derive("key ring")), v.waiting()); err != nil {
 		t.Fatal(err)
 	}
 	return v
@@ -118,6 +123,21 @@ func (v *vault) openRing(key []byte) error {
 		v.keys[binary.BigEndian.Uint64(plain)] = plain[8:40]
 	}
 	return nil
+}
+
+// waiting reads the keys that seal what WhatsApp's library has decrypted and
+// nobody has stored yet. They stand in the clear.
+func (v *vault) waiting() error {
+	b, ok := v.raw["whatsapp.keys"]
+	if !ok {
+		return nil
+	}
+	var all []struct{ Key []byte }
+	err := json.Unmarshal(b, &all)
+	for i, k := range all {
+		v.keys[1<<63+uint64(i)] = k.Key
+	}
+	return err
 }
 
 // sealedHead is how much of a sealed text is tried at each place: a nonce and
@@ -199,10 +219,6 @@ func (s *sought) readable(key []byte, places [][]byte) (found []string) {
 	if err != nil {
 		panic(err) // every key of the ring has 32 bytes
 	}
-	box, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
-	}
 	var counter, stream, head [aes.BlockSize]byte
 	counter[15] = 2 // of the first block that GCM encrypts
 	for _, b := range places {
@@ -215,11 +231,13 @@ func (s *sought) readable(key []byte, places [][]byte) (found []string) {
 			head[i] = stream[i] ^ b[12+i]
 		}
 		for _, text := range s.heads[head] {
-			end := 12 + len(text) + box.Overhead()
-			if end > len(b) {
+			if len(b) < 12+len(text) {
 				continue
 			}
-			if plain, err := box.Open(nil, b[:12], b[12:end], nil); err == nil && string(plain) == text {
+			// Whatever it was sealed together with: somebody who reads needs no proof.
+			plain := make([]byte, len(text))
+			cipher.NewCTR(block, counter[:]).XORKeyStream(plain, b[12:12+len(text)])
+			if string(plain) == text {
 				found = append(found, text)
 			}
 		}
