@@ -190,6 +190,7 @@ func (e *Engine) hears(events []chat.Event) ([]chat.Event, error) {
 func (e *Engine) receive(ctx context.Context, events []chat.Event) error {
 	store := func() error { return e.o.Store.Receive(ctx, e.o.Now(), events) }
 	if slices.ContainsFunc(events, func(ev chat.Event) bool { return ev.Kind == chat.Added && ev.Member != "" }) {
+		defer nudge(e.tick) // a chat of a server may take over its answers at once
 		return e.anew(store)
 	}
 	return store()

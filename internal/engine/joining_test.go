@@ -171,6 +171,12 @@ func TestAServerIsAskedAboutOnce(t *testing.T) {
 		t.Fatalf("the answers led to %q", said)
 	}
 	until(t, "every chat has its notice", func() bool { return strings.Count(h.bot.said(bots.Post), "reads this chat") == 3 })
+	later := events[0]
+	later.Key, later.Chat.Local = "later", "later"
+	if err := h.Receive(t.Context(), []chat.Event{later}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a chat that is made later has it too", func() bool { return strings.Count(h.bot.said(bots.Post), "reads this chat") == 4 })
 	for _, j := range h.Joinings() {
 		if j.State != engine.Watching || j.Records != "the records folder" || j.Due.IsZero() {
 			t.Errorf("%s is %s", j.Chat, j.State)
