@@ -31,6 +31,10 @@ func (b *Bot) syncChats(s *session) error {
 	ctx, cancel := context.WithTimeout(s.ctx, answerWithin)
 	defer cancel()
 	since := b.changesNow()
+	known, err := b.book.chats(ctx) // before the list, which lacks what the bot is added to after it
+	if err != nil {
+		return err
+	}
 	all, err := b.client().GetJoinedGroups(ctx)
 	if err != nil {
 		return err
@@ -46,16 +50,15 @@ func (b *Bot) syncChats(s *session) error {
 			return err
 		}
 	}
-	known, err := b.book.chats(ctx)
-	if err != nil {
-		return err
-	}
-	for c := range known {
+	for c, times := range known {
 		if there[c] {
 			continue
 		}
 		s.mu.Lock()
-		_, err := b.left(s, types.NewJID(c, types.GroupServer), b.o.Now().UTC())
+		now, err := b.book.chats(s.ctx)
+		if err == nil && now[c] == times { // or it was added once more meanwhile
+			_, err = b.left(s, types.NewJID(c, types.GroupServer), b.o.Now().UTC())
+		}
 		s.mu.Unlock()
 		if err != nil {
 			return err
