@@ -62,7 +62,7 @@ func (m mended) PutSession(ctx context.Context, address string, after []byte) er
 	}
 	if before != nil {
 		if after, err = mend(before, after); err != nil {
-			return fmt.Errorf("the session with %s: %w", address, err)
+			return fmt.Errorf("the session with a device: %w", err)
 		}
 	}
 	return m.SessionStore.PutSession(ctx, address, after)
@@ -119,7 +119,7 @@ const farAhead = 1000
 func (c chains) PutSenderKey(ctx context.Context, group, user string, key []byte) error {
 	key, err := carryOn(key)
 	if err != nil {
-		return fmt.Errorf("the key of %s in a group: %w", user, err)
+		return fmt.Errorf("a key in a group: %w", err)
 	}
 	return c.SenderKeyStore.PutSenderKey(ctx, group, user, key)
 }
