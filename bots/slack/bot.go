@@ -78,6 +78,7 @@ type Bot struct {
 	heard    map[chat.MemberID][]saying
 	homes    map[string]bool // whose home was opened in this life
 	refused  time.Time       // when Slack last refused a token: a person is needed
+	knocked  time.Time       // when a refused request was last told of
 	life     *life
 }
 

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -30,13 +31,9 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this request is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	v, err := slack.NewSecretsVerifier(r.Header, b.o.Secret) // refuses what is older than five minutes
-	if err == nil {
-		_, _ = v.Write(body) // a hash takes everything
-		err = v.Ensure()
-	}
-	if err != nil {
-		http.Error(w, "this request is not signed by Slack", http.StatusUnauthorized)
+	if why := b.signed(r.Header, body); why != "" {
+		b.turnedAway(why)
+		http.Error(w, why, http.StatusUnauthorized)
 		return
 	}
 	kind, payload := "events_api", json.RawMessage(body)
@@ -65,6 +62,37 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.answerHTTP(w, l, kind, payload)
+}
+
+// signed says what is wrong with the signature of a request; empty is nothing.
+func (b *Bot) signed(h http.Header, body []byte) string {
+	v, err := slack.NewSecretsVerifier(h, b.o.Secret)
+	switch {
+	case errors.Is(err, slack.ErrExpiredTimestamp):
+		return "the request is more than five minutes old: it was sent before, or this machine's clock is wrong"
+	case err == nil:
+		_, _ = v.Write(body) // a hash takes everything
+		err = v.Ensure()
+	}
+	if err != nil {
+		return "the request is not signed with the secret that bots.slack.signing_secret names: if Slack sent it, copy the Signing Secret from Basic Information of the app"
+	}
+	return ""
+}
+
+// turnedAway tells of a request that was refused, once a minute: anybody can
+// knock.
+func (b *Bot) turnedAway(why string) {
+	b.mu.Lock()
+	now := time.Now()
+	tell := now.Sub(b.knocked) >= time.Minute
+	if tell {
+		b.knocked = now
+	}
+	b.mu.Unlock()
+	if tell {
+		b.o.Log.Warn("Slack: a request was refused", "why", why)
+	}
 }
 
 // answerHTTP takes what a request brings, and answers it once that is stored.

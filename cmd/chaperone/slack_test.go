@@ -65,6 +65,7 @@ func TestScriptsOnSlack(t *testing.T) {
 			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked),
 			"told": onSlack((*slackStage).told), "home": onSlack(looks("/home/")), "modal": onSlack(looks("/modals/")), "prompts": onSlack((*slackStage).prompts),
 			"calls": onSlack((*slackStage).calls), "right": onSlack((*slackStage).right),
+			"door": onSlack((*slackStage).door), "delivered": onSlack((*slackStage).delivered), "stall": onSlack((*slackStage).stall), "unstall": onSlack((*slackStage).unstall),
 			"within":  onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) }),
 			"without": onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, false) }),
 		},
@@ -77,6 +78,8 @@ type slackStage struct {
 	chatlab string
 	lab     *exec.Cmd
 	control string
+	http    bool     // events come as signed requests
+	held    *os.File // beside the database, which another program holds
 }
 
 func onSlack(do func(*slackStage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
@@ -135,7 +138,7 @@ func (s *slackStage) killLab() {
 }
 
 func (s *slackStage) run(ts *testscript.TestScript, args []string) error {
-	s.env = []string{"SLACK_BOT_TOKEN=xoxb-lab", "SLACK_APP_TOKEN=xapp-lab", "SLACK_ADMIN_TOKEN=xoxp-admin"}
+	s.env = []string{"SLACK_BOT_TOKEN=xoxb-lab", "SLACK_APP_TOKEN=xapp-lab", "SLACK_ADMIN_TOKEN=xoxp-admin", "SLACK_SIGNING_SECRET=lab-signing-secret"}
 	return s.launch(ts, append([]string{"run", "--data", "data", "--listen", "127.0.0.1:0"}, args...))
 }
 
@@ -220,6 +223,8 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		err = set("channel", "user", "ts")
 	case "join", "leave":
 		err = set("channel", "user")
+	case "http":
+		return s.overHTTP()
 	case "share":
 		err = set("channel")
 	case "cut":
@@ -275,6 +280,9 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 
 // listens waits until a bot is connected.
 func (s *slackStage) listens() error {
+	if s.http {
+		return nil
+	}
 	return patiently("a bot listens", func() (bool, error) {
 		var n int
 		err := s.tell("/connected", nil, &n)
