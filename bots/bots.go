@@ -94,6 +94,17 @@ type Conversant interface {
 	Converse(answer Answerer)
 }
 
+// Worded is implemented by bots that show words besides those of effects and
+// replies: of a box to write in, of the page that is theirs in the app.
+type Worded interface {
+	// Speak says who knows them. It is called once, before Run.
+	Speak(words Words)
+}
+
+// Words gives what says one of the texts whose names begin with app_, in the
+// language that a member reads; n is the count in it, where there is one.
+type Words func(ctx context.Context, who chat.MemberID) (say func(name string, n int) string)
+
 // Pulse is implemented by bots that know whether they are connected. Without it
 // a connection that was lost counts as lost until something was done over it.
 type Pulse interface {

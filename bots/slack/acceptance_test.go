@@ -21,7 +21,7 @@ import (
 //	S1 TestCuts, TestCutsAndReordering; with kill -9 TestKillsOnPlatforms in cmd/chaperone
 //	S2 TestWhatWasMissedIsCaughtUpWith, TestCatchingUpInPagesOf15
 //	S3 TestWhoMayDeleteWhat; the script delete.txtar
-//	S4 TestAStalledStoreKeepsNobodyWaiting, TestAHastyPersonAnswersOnce, TestABoxThatOpensTooLate
+//	S4 TestAStalledStoreKeepsNobodyWaiting, TestAHastyPersonAnswersOnce, TestABoxThatOpensTooLate; the scripts late.txtar and http.txtar
 //	S5 TestLeaversAreTakenOutWhereTheyCanBe; the script leavers.txtar
 //	S6 TestCallsStayWithinTheTier, TestABusySlackIsLeftAlone
 //	S7 TestARevokedTokenIsLeftAlone, TestNothingIsLostWhileNoTokenWorks
@@ -159,8 +159,9 @@ func TestWhoMayDeleteWhat(t *testing.T) {
 	}
 }
 
-// TestABoxThatOpensTooLate (S4): a trigger that has expired opens nothing, and
-// the person can press again.
+// TestABoxThatOpensTooLate (S4): a trigger that has expired opens nothing. The
+// person is told where they pressed, and can press again; of a shortcut they are
+// told in their conversation.
 func TestABoxThatOpensTooLate(t *testing.T) {
 	l, api := workspace(t, quick())
 	b := newBot(t, api, nil)
@@ -169,13 +170,32 @@ func TestABoxThatOpensTooLate(t *testing.T) {
 	if _, err := b.Do(t.Context(), whisper(b, "p1")); err != nil {
 		t.Fatal(err)
 	}
+	told := func() int {
+		n := 0
+		for _, m := range l.Sees(sam) {
+			if m.Text == own("app_too_late", 0) {
+				n++
+			}
+		}
+		return n
+	}
 	l.Fail(lab.Fault{Method: "views.open", Error: "expired_trigger_id"})
-	for range 2 {
+	for range 2 { // the first of them too late
 		if err := l.Press(sam, l.Sees(sam)[0].TS, "answer/note", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	until(t, "the box is open", func() bool { return len(l.Modals(sam)) == 1 })
+	until(t, "the box is open, and they know of the one that is not", func() bool { return len(l.Modals(sam)) == 1 && told() == 1 })
+	l.Fail(lab.Fault{Method: "views.open", Error: "expired_trigger_id"})
+	for range 2 {
+		if err := l.Shortcut(sam, "check", "", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the other box is open, and they know", func() bool { return len(l.Modals(sam)) == 2 && told() == 2 })
+	if n := len(l.Sees(priya)); n != 0 {
+		t.Errorf("somebody else sees %d messages", n)
+	}
 }
 
 // TestLeaversAreTakenOutWhereTheyCanBe (S5): thirty channels, by their id; what

@@ -65,6 +65,7 @@ type Bot struct {
 	senders map[chat.MemberID]*slack.Client
 	pace    *pace
 	answer  bots.Answerer // of what is said to the bot alone
+	words   bots.Words    // of its own
 
 	publishing sync.Mutex // held while a home is looked up and shown
 

@@ -25,6 +25,24 @@ const repliesAMinute = 12
 // Converse implements bots.Conversant.
 func (b *Bot) Converse(answer bots.Answerer) { b.answer = answer }
 
+// Speak implements bots.Worded.
+func (b *Bot) Speak(words bots.Words) { b.words = words }
+
+// wordsWithin is how long the language that somebody reads may be looked up;
+// after that it is the chat's or the organisation's. There are three seconds for
+// all that follows.
+const wordsWithin = 300 * time.Millisecond
+
+// say gives what says the bot's own words to somebody.
+func (b *Bot) say(ctx context.Context, who string) func(string, int) string {
+	if b.words == nil {
+		return func(name string, _ int) string { return name }
+	}
+	ctx, cancel := context.WithTimeout(ctx, wordsWithin)
+	defer cancel()
+	return b.words(ctx, chat.MemberID(who))
+}
+
 // private takes what somebody says to the bot alone, in their conversation or
 // by a button there. What is said is passed on and kept nowhere; key names the
 // saying, so that it is answered once however often it comes.

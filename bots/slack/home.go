@@ -43,7 +43,7 @@ func (b *Bot) publish(ctx context.Context, who string) {
 	defer b.publishing.Unlock()
 	open, err := b.openPrompts(ctx, who)
 	if err == nil {
-		view := map[string]any{"type": "home", "blocks": homeBlocks(open)}
+		view := map[string]any{"type": "home", "blocks": homeBlocks(b.say(ctx, who), open)}
 		var body []byte
 		if body, err = json.Marshal(view); err == nil {
 			var out struct{}
@@ -87,20 +87,20 @@ func (b *Bot) openPrompts(ctx context.Context, who string) ([]message, error) {
 }
 
 // homeBlocks renders what the home shows.
-func homeBlocks(open []message) []any {
-	out := []any{slack.NewHeaderBlock(text("Questions that wait for you", 150))}
+func homeBlocks(say func(string, int) string, open []message) []any {
+	out := []any{slack.NewHeaderBlock(text(say("app_home", 0), 150))}
 	if len(open) == 0 {
-		out = append(out, slack.NewSectionBlock(text("There are none. When there is one, you get it in Messages, and it stands here too.", sectionMost), nil, nil))
+		out = append(out, slack.NewSectionBlock(text(say("app_home_none", 0), sectionMost), nil, nil))
 	}
 	for i, m := range open {
 		if i == homeMost {
-			out = append(out, slack.NewSectionBlock(text("There are "+strconv.Itoa(len(open)-homeMost)+" more in Messages.", sectionMost), nil, nil))
+			out = append(out, slack.NewSectionBlock(text(say("app_home_more", len(open)-homeMost), sectionMost), nil, nil))
 			break
 		}
 		out = append(out, slack.NewDividerBlock())
 		out = append(out, named(m)...)
 	}
-	return append(out, slack.NewDividerBlock(), slack.NewContextBlock("", text("Only you see this. To check a text before you post it, choose “Check before I post” under the lightning bolt, or write /chaperone check and the text.", sectionMost)))
+	return append(out, slack.NewDividerBlock(), slack.NewContextBlock("", text(say("app_home_aside", 0), sectionMost)))
 }
 
 // named gives the blocks of a message, under names that no other message has.

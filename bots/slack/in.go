@@ -237,7 +237,7 @@ func (b *Bot) interacted(l *life, i *interaction, ack func(any)) {
 	case "shortcut":
 		ack(nil)
 		if i.Callback == checkShortcut {
-			l.work.Go(func() { b.askDraft(l.ctx, i.Trigger) })
+			l.work.Go(func() { b.askDraft(l.ctx, i) })
 		}
 	default:
 		ack(nil)
@@ -266,7 +266,7 @@ func (b *Bot) pressed(l *life, i *interaction, ack func(any)) {
 				continue
 			}
 			if r.Text {
-				l.work.Go(func() { b.askText(l.ctx, i.Trigger, r, func() { ack(nil) }) })
+				l.work.Go(func() { b.askText(l.ctx, i, r, ack) })
 				return
 			}
 			base.Kind, base.Prompt, base.Answer = chat.Answered, r.Prompt, r.Answer

@@ -163,22 +163,28 @@ func buttons(e bots.Effect) []slack.Block {
 	return out
 }
 
-// askText opens a modal for the words of an answer. It has three seconds.
-func (b *Bot) askText(ctx context.Context, trigger string, r ref, ack func()) {
+// askText opens a modal for the words of an answer. It has three seconds; where
+// that was too long the person is told, if Slack says where.
+func (b *Bot) askText(ctx context.Context, i *interaction, r ref, ack func(any)) {
+	say := b.say(ctx, i.User.ID)
 	input := slack.NewPlainTextInputBlockElement(nil, inputAction)
 	input.Multiline = true
 	private := r
 	private.Label = ""
 	view := slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: modalCallback, PrivateMetadata: private.String(), Title: text("Your words", modalMost),
-		Submit: text("Send", modalMost), Close: text("Cancel", modalMost),
-		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock(inputBlock, text(orElse(r.Label, "Your answer"), 2000), nil, input)}},
+		Type: slack.VTModal, CallbackID: modalCallback, PrivateMetadata: private.String(), Title: text(say("app_words", 0), modalMost),
+		Submit: text(say("app_send", 0), modalMost), Close: text(say("app_cancel", 0), modalMost),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock(inputBlock, text(orElse(r.Label, say("app_answer", 0)), 2000), nil, input)}},
 	}
-	if _, err := b.api.OpenViewContext(ctx, trigger, view); err != nil {
-		b.o.Log.Warn("Slack: the box for an answer could not be opened; its member can press again", "err", plain(err))
-		return // not acknowledged: Slack shows them that it failed
+	_, err := b.api.OpenViewContext(ctx, i.Trigger, view)
+	if err == nil {
+		ack(nil)
+		return
 	}
-	ack()
+	b.o.Log.Warn("Slack: the box for an answer could not be opened; its member can press again", "err", plain(err))
+	if i.Back != "" && b.respond(ctx, i.Back, bots.Reply{Text: say("app_too_late", 0)}) == nil {
+		ack(nil)
+	} // else it is not acknowledged: Slack shows them that it failed
 }
 
 func orElse(s, other string) string {

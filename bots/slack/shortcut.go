@@ -33,18 +33,24 @@ const (
 	answerSmall = 20_000
 )
 
-// notYet is said then. It goes on being tried.
-const notYet = "This could not be stored yet. If nothing has changed in a minute, please do it once more."
+// notYet names what is said then. It goes on being tried.
+const notYet = "app_not_stored"
 
 // promptly gives the function to call once something is stored. Where that takes
-// too long it is acknowledged with late, and the person is told.
-func (b *Bot) promptly(l *life, i *interaction, late any, ack func(any)) func() {
+// too long it is acknowledged with what late makes of the words for it, and the
+// person is told.
+func (b *Bot) promptly(l *life, i *interaction, late func(words string) any, ack func(any)) func() {
 	var once sync.Once
 	t := time.AfterFunc(ackWithin, func() {
 		once.Do(func() {
-			ack(late)
-			if late == nil && i.Back != "" {
-				_ = b.respond(l.ctx, i.Back, bots.Reply{Text: notYet}) // without it they see that nothing changed
+			words := b.say(l.ctx, i.User.ID)(notYet, 0)
+			if late != nil {
+				ack(late(words))
+				return
+			}
+			ack(nil)
+			if i.Back != "" {
+				_ = b.respond(l.ctx, i.Back, bots.Reply{Text: words}) // without it they see that nothing changed
 			}
 		})
 	})
@@ -69,37 +75,43 @@ func (b *Bot) chose(l *life, i *interaction, ack func(any)) {
 	l.work.Go(func() {
 		refuse := ""
 		if c, err := b.channel(l.ctx, i.Channel.ID); err != nil || !c.ours {
-			refuse = "Chaperone is not in this conversation, so it keeps nothing from it. Somebody in it can invite it."
+			refuse = "app_not_in"
 		} else if b.ours(m) {
-			refuse = "Chaperone keeps nothing of what it says itself."
+			refuse = "app_own"
 		}
 		if refuse != "" {
 			ack(nil)
-			_ = b.respond(l.ctx, i.Back, bots.Reply{Text: refuse}) // without it they can ask again
+			_ = b.respond(l.ctx, i.Back, bots.Reply{Text: b.say(l.ctx, i.User.ID)(refuse, 0)}) // without it they can ask again
 			return
 		}
 		l.lanes.Put(i.Channel.ID, []chat.Event{ev}, b.promptly(l, i, nil, ack))
 	})
 }
 
-// askDraft opens the modal of "Check before I post".
-func (b *Bot) askDraft(ctx context.Context, trigger string) {
-	input := slack.NewPlainTextInputBlockElement(text("What you want to post", 150), inputAction)
+// askDraft opens the modal of "Check before I post". Where it came too late the
+// person is told in their conversation: a shortcut has no other place.
+func (b *Bot) askDraft(ctx context.Context, i *interaction) {
+	say := b.say(ctx, i.User.ID)
+	input := slack.NewPlainTextInputBlockElement(text(say("app_draft_what", 0), 150), inputAction)
 	input.Multiline, input.MaxLength = true, draftMost
 	view := slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: checkCallback, Title: text("Check before I post", modalMost), Submit: text("Check", modalMost), Close: text("Cancel", modalMost),
+		Type: slack.VTModal, CallbackID: checkCallback, Title: text(say("app_check", 0), modalMost), Submit: text(say("app_check_now", 0), modalMost),
+		Close: text(say("app_cancel", 0), modalMost),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			slack.NewInputBlock(inputBlock, text("Your draft", 2000), text("It is read once, for you alone. Nothing of it is kept.", 2000), input),
+			slack.NewInputBlock(inputBlock, text(say("app_draft", 0), 2000), text(say("app_draft_once", 0), 2000), input),
 		}},
 	}
-	if _, err := b.api.OpenViewContext(ctx, trigger, view); err != nil {
+	if _, err := b.api.OpenViewContext(ctx, i.Trigger, view); err != nil {
 		b.o.Log.Warn("Slack: the box for a draft could not be opened; its member can choose it again", "err", plain(err))
+		_ = b.directly(chat.MemberID(i.User.ID), "late/"+i.Trigger)(ctx, 0, bots.Reply{Text: say("app_too_late", 0)}) // without it they see that none opened
 	}
 }
 
 // checkView is the modal that shows what is said about a draft.
-func checkView(blocks []slack.Block) slack.ModalViewRequest {
-	return slack.ModalViewRequest{Type: slack.VTModal, Title: text("Check before I post", modalMost), Close: text("Close", modalMost), Blocks: slack.Blocks{BlockSet: blocks}}
+func checkView(say func(string, int) string, blocks []slack.Block) slack.ModalViewRequest {
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, Title: text(say("app_check", 0), modalMost), Close: text(say("app_close", 0), modalMost), Blocks: slack.Blocks{BlockSet: blocks},
+	}
 }
 
 // draft answers a draft, in the modal that it was written into. Nothing of it is
@@ -110,12 +122,13 @@ func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
 		ack(nil)
 		return
 	}
-	who := chat.MemberID(i.User.ID)
+	who, say := chat.MemberID(i.User.ID), b.say(l.ctx, i.User.ID)
 	show := func(blocks []slack.Block) map[string]any {
-		return map[string]any{"response_action": "update", "view": checkView(blocks)}
+		return map[string]any{"response_action": "update", "view": checkView(say, blocks)}
 	}
+	moment := paragraphs(say("app_moment", 0))
 	var once sync.Once
-	t := time.AfterFunc(ackWithin, func() { once.Do(func() { ack(show(paragraphs("One moment …"))) }) })
+	t := time.AfterFunc(ackWithin, func() { once.Do(func() { ack(show(moment)) }) })
 	l.talk(who, func() {
 		replies, err := b.answer(l.ctx, bots.Private{Account: Account, Member: who, Name: b.person(l.ctx, i.User.ID).name, Text: "check " + draft})
 		var blocks []slack.Block
@@ -123,7 +136,7 @@ func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
 			blocks = append(blocks, paragraphs(r.Text)...)
 		}
 		if err != nil || len(blocks) == 0 {
-			blocks = paragraphs("This draft could not be read. Nothing of it was kept. Please try once more in a minute.")
+			blocks = paragraphs(say("app_draft_failed", 0))
 		}
 		shown := false
 		once.Do(func() {
@@ -131,14 +144,14 @@ func (b *Bot) draft(l *life, i *interaction, ack func(any)) {
 			if shown = len(acknowledgement(show(blocks))) < answerSmall; shown {
 				ack(show(blocks))
 			} else {
-				ack(show(paragraphs("One moment …")))
+				ack(show(moment))
 			}
 		})
 		if shown {
 			return
 		}
 		sleep(l.ctx, afterAck)
-		if _, err := b.api.UpdateViewContext(l.ctx, checkView(blocks), "", "", i.View.ID); err != nil {
+		if _, err := b.api.UpdateViewContext(l.ctx, checkView(say, blocks), "", "", i.View.ID); err != nil {
 			b.o.Log.Warn("Slack: what is said about a draft could not be shown; its member can check it again", "err", plain(err))
 		}
 	})
@@ -159,7 +172,9 @@ func (b *Bot) submitted(l *life, i *interaction, ack func(any)) {
 		Key: "view/" + i.View.ID, Kind: chat.Answered, Chat: b.id(r.Chat), At: b.o.Now().UTC(), Member: chat.MemberID(i.User.ID),
 		Prompt: r.Prompt, Answer: r.Answer, Text: i.View.State.Values[inputBlock][inputAction].Value,
 	}
-	late := map[string]any{"response_action": "errors", "errors": map[string]string{inputBlock: notYet}}
+	late := func(words string) any {
+		return map[string]any{"response_action": "errors", "errors": map[string]string{inputBlock: words}}
+	}
 	l.lanes.Put(r.Chat, []chat.Event{ev}, b.promptly(l, i, late, ack))
 }
 

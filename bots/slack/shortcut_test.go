@@ -89,11 +89,11 @@ func TestAStalledStoreKeepsNobodyWaiting(t *testing.T) {
 			until(t, "they are told what is not stored", func() bool {
 				n := 0
 				for _, m := range l.Sees(sam) {
-					if m.Text == notYet {
+					if m.Text == own(notYet, 0) {
 						n++
 					}
 				}
-				return n == 3 && len(l.Modals(sam)) > 0 && l.Modals(sam)[0].Errors[inputBlock] == notYet
+				return n == 3 && len(l.Modals(sam)) > 0 && l.Modals(sam)[0].Errors[inputBlock] == own(notYet, 0)
 			})
 			if n := len(s.of(chat.Answered, flood)) + len(s.of(chat.Wanted, flood)); n != 0 {
 				t.Fatalf("%d events were stored by a store that stalls", n)

@@ -1,17 +1,22 @@
 package slack
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"chaperone/bots"
 	"chaperone/bots/botstest"
 	"chaperone/bots/slack/lab"
+	"chaperone/config"
 	"chaperone/internal/chat"
+	"chaperone/internal/prompt"
 )
 
 const (
@@ -71,7 +76,22 @@ func newBot(t *testing.T, api string, with func(*Options)) *Bot {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Speak(func(context.Context, chat.MemberID) func(string, int) string { return own })
 	return b
+}
+
+// english reads what the product says in English.
+var english = sync.OnceValues(func() (prompt.Words, error) {
+	return prompt.ReadWords(func(lang string) (io.ReadCloser, error) { return config.Files.Open("prompts/" + lang + ".yaml") }, prompt.English)
+})
+
+// own gives the bot's own words in English.
+func own(name string, n int) string {
+	all, err := english()
+	if err != nil {
+		return err.Error()
+	}
+	return all[prompt.English].Say(name, prompt.Values{Count: n})
 }
 
 func until(t *testing.T, what string, ok func() bool) {

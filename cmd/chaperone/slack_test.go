@@ -31,7 +31,8 @@ import (
 //	slack edit CHANNEL WHO TS TEXT, slack delete CHANNEL WHO TS
 //	slack join CHANNEL WHO, slack leave CHANNEL WHO
 //	slack press WHO ACTION [TICKED…] on the newest prompt of WHO
-//	slack submit WHO TEXT            the modal that stands open before them
+//	slack twice WHO ACTION           likewise, by a double click
+//	slack submit WHO TEXT [twice]    the modal that stands open before them
 //	slack tap WHO ACTION             on the newest message that has it
 //	slack write WHO TEXT             to the app alone
 //	slack command WHO CHANNEL TEXT   /chaperone
@@ -42,6 +43,7 @@ import (
 //	slack fault METHOD STATUS        the next call of it; 599 has its effect and its answer is lost
 //	asked WHO CONTAINS…              wait until the newest prompt of WHO says so; ! before a text: does not
 //	told WHO CONTAINS…               wait until something that they alone see says so
+//	untold WHO CONTAINS              nothing that they alone see says so
 //	home WHO CONTAINS…, modal WHO CONTAINS…   wait until that says so; ! before a text: does not
 //	prompts WHO N                    wait until they see N prompts
 //	unasked WHO                      nothing was ever shown to them alone
@@ -63,7 +65,7 @@ func TestScriptsOnSlack(t *testing.T) {
 			"end":   onSlack(func(s *slackStage, ts *testscript.TestScript, args []string) error { return s.stop(ts, args) }),
 			"crash": onSlack(func(s *slackStage, _ *testscript.TestScript, _ []string) error { s.kill(); return nil }),
 			"slack": onSlack((*slackStage).does), "asked": onSlack((*slackStage).asked), "unasked": onSlack((*slackStage).unasked),
-			"told": onSlack((*slackStage).told), "home": onSlack(looks("/home/")), "modal": onSlack(looks("/modals/")), "prompts": onSlack((*slackStage).prompts),
+			"told": onSlack((*slackStage).told), "untold": onSlack((*slackStage).untold), "home": onSlack(looks("/home/")), "modal": onSlack(looks("/modals/")), "prompts": onSlack((*slackStage).prompts),
 			"calls": onSlack((*slackStage).calls), "right": onSlack((*slackStage).right),
 			"door": onSlack((*slackStage).door), "delivered": onSlack((*slackStage).delivered), "stall": onSlack((*slackStage).stall), "unstall": onSlack((*slackStage).unstall),
 			"within":  onSlack(func(s *slackStage, _ *testscript.TestScript, args []string) error { return s.is(args, true) }),
@@ -232,10 +234,13 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 	case "fault":
 		n, convErr := strconv.Atoi(args[1])
 		return errors.Join(convErr, s.tell("/faults", map[string]any{"method": args[0], "status": n}, nil))
-	case "press":
+	case "press", "twice":
 		var p labMessage
 		if p, err = s.prompt(args[0]); err == nil {
 			in["user"], in["action"], in["ts"], in["ticked"] = args[0], args[1], p.TS, args[2:]
+		}
+		if err == nil && act == "twice" {
+			err, act = s.tell("/press", in, nil), "press"
 		}
 	case "tap":
 		var m labMessage
@@ -269,6 +274,9 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 			}
 			return len(all) > 0, err
 		})
+		if err == nil && len(args) > 2 {
+			err = s.tell("/submit", in, nil)
+		}
 	default:
 		return fmt.Errorf("nobody can %s on Slack", act)
 	}
@@ -336,6 +344,17 @@ func (s *slackStage) told(_ *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%w; they see %s", err, seen)
 	}
 	return nil
+}
+
+func (s *slackStage) untold(_ *testscript.TestScript, args []string) error {
+	var all []labMessage
+	err := s.tell("/sees/"+args[0], nil, &all)
+	for _, m := range all {
+		if strings.Contains(m.Text+string(m.Blocks), args[1]) {
+			return fmt.Errorf("they are told %s", m.Text)
+		}
+	}
+	return err
 }
 
 // looks waits until what the lab shows somebody says so.

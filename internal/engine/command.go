@@ -156,7 +156,7 @@ func (e *Engine) renderTell(ctx context.Context, a *Action) (text string, choice
 		return e.renderAsks(ctx, v, *a)
 	case cmdCheck:
 		return v.Texts.Say("check_private", prompt.Values{}), nil, nil
-	case tellCaptured, tellWatching, tellUnread, tellSecret:
+	case tellCaptured, tellWatching, tellUnread, tellSecret, tellLate:
 		load, err := e.o.Store.Take(ctx, a.Chat, 0)
 		if err != nil {
 			return "", nil, err

@@ -466,12 +466,7 @@ func New(o Options) *Engine {
 	}
 	for _, b := range o.Bots {
 		e.bots[b.Account()] = b
-		if c, ok := b.(bots.Conversant); ok {
-			c.Converse(e.Converse)
-		}
-		if r, ok := b.(bots.Revealer); ok {
-			r.Reveal(e.Waiting)
-		}
+		e.introduce(b)
 	}
 	e.o.Setting = e.withJoining(o.Setting)
 	return e

@@ -404,6 +404,9 @@ func (b *batch) answered(ev chat.Event) {
 	}
 	if !ok {
 		b.e.o.Log.Warn("an answer came that a prompt does not offer now; it has no effect", "chat", ev.Chat, "prompt", sh.ID)
+		if prompt.WantsText(ev.Answer) && strings.TrimSpace(ev.Text) != "" { // their words would be gone without a word
+			b.s.Actions = append(b.s.Actions, Action{Key: tellKey(tellLate, ev.Key), Kind: Tell, Chat: sh.Chat, Member: ev.Member, Due: b.now})
+		}
 		return
 	}
 	b.touched[sh] = true

@@ -52,6 +52,9 @@ const (
 	tellSecret   = "captured_secret"
 )
 
+// tellLate is told to whoever wrote an answer to a prompt that had ended.
+const tellLate = "answered_late"
+
 // CaptureKey names the filing of a message that somebody chose. The same
 // message as it reads is kept once, whoever chooses it.
 func CaptureKey(id chat.ID, m chat.MessageID, revision int64) string {

@@ -93,6 +93,22 @@ func (e *Engine) languages(id chat.ID) []string {
 	return out
 }
 
+// introduce tells a bot whom it can ask.
+func (e *Engine) introduce(b bots.Bot) {
+	if c, ok := b.(bots.Conversant); ok {
+		c.Converse(e.Converse)
+	}
+	if r, ok := b.(bots.Revealer); ok {
+		r.Reveal(e.Waiting)
+	}
+	if w, ok := b.(bots.Worded); ok {
+		w.Speak(func(ctx context.Context, who chat.MemberID) func(string, int) string {
+			texts := e.to(ctx, chat.ID{Account: b.Account()}, chat.MemberID(chat.Escape(string(who)))).Texts
+			return func(name string, n int) string { return texts.Say(name, prompt.Values{Count: n}) }
+		})
+	}
+}
+
 // to is the viewer that writes to a member.
 func (e *Engine) to(ctx context.Context, id chat.ID, m chat.MemberID) prompt.Viewer {
 	lang, offer := e.language(ctx, id, m)
