@@ -3,12 +3,19 @@ package slack
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"path"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chaperone/bots"
@@ -23,7 +30,7 @@ import (
 //	S3 TestWhoMayDeleteWhat; the script delete.txtar
 //	S4 TestAStalledStoreKeepsNobodyWaiting, TestAHastyPersonAnswersOnce, TestABoxThatOpensTooLate; the scripts late.txtar and http.txtar
 //	S5 TestLeaversAreTakenOutWhereTheyCanBe; the script leavers.txtar
-//	S6 TestCallsStayWithinTheTier, TestABusySlackIsLeftAlone
+//	S6 TestPaceInAnyMinute, TestAStormOfRefusals, TestABusySlackIsLeftAlone; TestCallsStayWithinTheTier in make soak
 //	S7 TestARevokedTokenIsLeftAlone, TestNothingIsLostWhileNoTokenWorks
 //	S8 TestWhatTheLibraryCannotReadIsReadAllTheSame, FuzzTake
 //	S9 TestWitness in the lab
@@ -272,11 +279,105 @@ func TestCallsStayWithinTheTier(t *testing.T) {
 			t.Fatalf("%d calls within five minutes", len(history()))
 		}
 	}
-	for i, c := range history() {
+	by := map[string][]time.Time{}
+	for i, c := range l.Calls()[from:] {
 		if c.Status == http.StatusTooManyRequests {
-			t.Errorf("call %d was one too many", i)
+			t.Errorf("call %d, of %s, was one too many", i, c.Method)
 		}
+		by[c.Method] = append(by[c.Method], c.At)
 	}
+	for method, at := range by {
+		t.Logf("%s: %d calls, %d at most in any minute", method, len(at), most(at, time.Minute))
+	}
+}
+
+// most is how many of these times are in any stretch of that length.
+func most(at []time.Time, in time.Duration) int {
+	n := 0
+	for i, from := range at {
+		j, _ := slices.BinarySearchFunc(at, from.Add(in), time.Time.Compare)
+		n = max(n, j-i)
+	}
+	return n
+}
+
+// TestPaceInAnyMinute (S6): however many chats are caught up with side by side, no
+// minute has more calls of a method than are allowed, and none is lost to waiting.
+func TestPaceInAnyMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1)
+		var mu sync.Mutex
+		var at []time.Time
+		var work sync.WaitGroup
+		began := time.Now()
+		for range 60 {
+			work.Go(func() {
+				for range 10 {
+					if err := p.wait(t.Context(), "conversations.history"); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					at = append(at, time.Now())
+					mu.Unlock()
+				}
+			})
+		}
+		work.Wait()
+		if n := most(at, time.Minute); n != paceMost {
+			t.Errorf("a minute has %d calls, want %d", n, paceMost)
+		}
+		if took := time.Since(began); took != (600/paceMost-1)*time.Minute {
+			t.Errorf("600 calls took %v", took)
+		}
+	})
+}
+
+// TestAStormOfRefusals (S6): a method that Slack asks to leave alone is not
+// called again before that time, whoever wants it, and then at once; another one
+// goes on.
+func TestAStormOfRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const after = 7
+		called := map[string][]time.Duration{}
+		began := time.Now()
+		refused := 0
+		b := newBot(t, "https://slack.com/api", func(o *Options) {
+			o.Client = &http.Client{Transport: answering(func(r *http.Request) *http.Response {
+				method := path.Base(r.URL.Path)
+				called[method] = append(called[method], time.Since(began))
+				res := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"ok":true}`))}
+				if method == "conversations.history" && refused < 3 {
+					refused++
+					res.StatusCode = http.StatusTooManyRequests
+					res.Header.Set("Retry-After", strconv.Itoa(after))
+				}
+				return res
+			})}
+		})
+		for range 100 * after { // 25 seconds of asking without a pause
+			var out struct{}
+			_ = b.call(t.Context(), "conversations.history", url.Values{"channel": {flood}}, &out)
+			time.Sleep(25 * time.Second / (100 * after))
+		}
+		if err := b.call(t.Context(), "conversations.replies", url.Values{"channel": {flood}}, &struct{}{}); err != nil {
+			t.Error(err)
+		}
+		all := called["conversations.history"]
+		for i, want := range []time.Duration{0, after * time.Second, 2 * after * time.Second, 3 * after * time.Second} {
+			if got := all[i]; got < want || got > want+time.Second {
+				t.Errorf("call %d came after %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// answering is a server in the program itself.
+type answering func(*http.Request) *http.Response
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	res := a(r)
+	res.Request, res.Proto, res.ProtoMajor, res.ProtoMinor = r, "HTTP/1.1", 1, 1
+	return res, nil
 }
 
 // TestABusySlackIsLeftAlone (S6): for as long as it asks for, and no call more.
