@@ -103,32 +103,36 @@ func aboutRow(key string) []m {
 func reference(prompt string) string { return "\n-# Only you see this. Ref. " + prompt }
 
 // promptText is a prompt as one message. Texts come out as they are, whatever
-// signs they hold.
+// signs they hold. Where they are too long the end stays: whose policy asks, and
+// who can be asked.
 func promptText(p *bots.Prompt) string {
-	var s strings.Builder
+	var s, end strings.Builder
 	s.WriteString(inert(p.Title))
-	para := func(text string) {
+	line := func(to *strings.Builder, before, text string) {
 		if text != "" {
-			s.WriteString("\n" + inert(text))
+			to.WriteString("\n" + before + inert(text))
 		}
 	}
-	para(p.Note)
-	para(p.Body)
+	const aside = "-# "
+	line(&s, "", p.Note)
+	line(&s, "", p.Body)
+	for _, f := range p.Found {
+		line(&s, aside, f)
+	}
 	if open(p) {
 		for _, st := range p.Steps {
 			tick := "☐ "
 			if st.Done {
 				tick = "☑ "
 			}
-			s.WriteString("\n" + tick + inert(st.Text))
+			line(&s, tick, st.Text)
 		}
+		line(&end, aside, p.Policy)
+		line(&end, aside, p.Ask)
 	}
-	para(p.More)
-	if p.Ask != "" && open(p) {
-		s.WriteString("\n-# " + inert(p.Ask))
-	}
-	end := reference(p.ID)
-	return cut(s.String(), longest-utf8.RuneCountInString(end)) + end
+	line(&s, "", p.More)
+	end.WriteString(reference(p.ID))
+	return cut(s.String(), longest-utf8.RuneCountInString(end.String())) + end.String()
 }
 
 // longest is how many characters a message has at most.

@@ -302,6 +302,8 @@ func outcome(err error) error {
 		code = rest.Message.Code
 	}
 	switch status := rest.Response.StatusCode; {
+	case code == 50027: // what was said in an interaction cannot be changed for ever
+		return bots.ErrGone
 	case status == http.StatusUnauthorized:
 		return errors.Join(errToken, bots.ErrForbidden)
 	case code == 10003, code == 10004, code == 10007, code == 10008, code == 10013, code == 50278:

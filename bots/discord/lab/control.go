@@ -249,6 +249,7 @@ func (l *Lab) ended(d doing) (any, error) {
 
 // looks are what there is to see.
 func (l *Lab) looks(mux *http.ServeMux) {
+	mux.HandleFunc("GET /show/{user}", l.page)
 	mux.HandleFunc("GET /channels/{channel}/as/{user}", func(w http.ResponseWriter, r *http.Request) {
 		channel, _ := ParseID(r.PathValue("channel"))
 		user, _ := ParseID(r.PathValue("user"))

@@ -42,7 +42,8 @@ type Interaction struct {
 	Modal   map[string]any // the form that was shown
 	Said    *Message       // the message of the first answer
 
-	app *App
+	app  *App
+	sent bool // the form was sent
 }
 
 // Command is a command of an application.
@@ -191,8 +192,11 @@ func (l *Lab) reply(in *Interaction, c *Channel, d *draft) *Message {
 // followed finds the interaction of a token that is still good.
 func (r *request) followed() (*Interaction, *Channel, *failure) {
 	in := r.lab.asked[r.http.PathValue("token")]
-	if in == nil || in.app.ID != r.id("application") || in.Answer == 0 || r.lab.now().Sub(in.At) > tokenLife {
+	switch {
+	case in == nil || in.app.ID != r.id("application") || in.Answer == 0:
 		return nil, nil, errWebhook
+	case r.lab.now().Sub(in.At) > tokenLife:
+		return nil, nil, errExpired
 	}
 	return in, r.lab.channels[in.Channel], nil
 }

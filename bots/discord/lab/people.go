@@ -223,6 +223,7 @@ func (l *Lab) Submit(in *Interaction, text string) (*Interaction, error) {
 	if in.Modal == nil {
 		return nil, ErrNotThere
 	}
+	in.sent = true
 	var rows []any
 	for _, id := range fields(in.Modal["components"].([]any)) {
 		rows = append(rows, map[string]any{"type": 1, "components": []any{map[string]any{"type": 4, "custom_id": id, "value": text}}})

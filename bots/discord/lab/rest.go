@@ -52,6 +52,7 @@ var (
 	errMessage    = refusal(404, 10008, "Unknown Message")
 	errUser       = refusal(404, 10013, "Unknown User")
 	errWebhook    = refusal(404, 10015, "Unknown Webhook")
+	errExpired    = refusal(401, 50027, "Invalid Webhook Token")
 	errAsked      = refusal(404, 10062, "Unknown interaction")
 	errAnswered   = refusal(400, 40060, "Interaction has already been acknowledged.")
 	errEmpty      = refusal(400, 50006, "Cannot send an empty message")
