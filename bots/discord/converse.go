@@ -116,6 +116,7 @@ func (b *Bot) heardAlone(l *life, x *message) {
 	}
 	b.direct[x.Author.ID] = x.Channel
 	b.mu.Unlock()
+	b.found(chat.MemberID(x.Author.ID), true)
 	if enough {
 		return
 	}

@@ -43,14 +43,10 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	case bots.Remind:
 		return "", b.remind(ctx, e)
 	case bots.Tell:
-		dm, err := b.conversation(ctx, e.Member)
-		if err != nil {
-			return "", err
-		}
 		what := said(bots.Reply{Text: e.Text, Choices: e.Choices}, e.Key)
 		rows := what["components"].([]m)
 		what["components"] = append(rows[:min(len(rows), rowMost-1)], aboutRow(e.Key)...)
-		_, err = b.post(ctx, dm, what)
+		_, err := b.sendAlone(ctx, e.Member, what)
 		return "", err
 	case bots.Post:
 		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key))
@@ -110,11 +106,10 @@ func (b *Bot) post(ctx context.Context, channel string, what m) (made message, e
 }
 
 func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
-	dm, err := b.conversation(ctx, e.Member)
-	var made message
-	if err == nil {
-		made, err = b.post(ctx, dm, prompted(e, e.Key))
+	if err := b.mayKnock(e.Member); err != nil {
+		return b.beckon(ctx, e)
 	}
+	at, err := b.sendAlone(ctx, e.Member, prompted(e, e.Key))
 	if errors.Is(err, errClosed) {
 		return b.beckon(ctx, e)
 	}
@@ -123,7 +118,7 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.shown[e.Prompt.ID] = place{dm, made.ID}
+	b.shown[e.Prompt.ID] = at
 	return nil
 }
 

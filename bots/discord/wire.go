@@ -308,6 +308,8 @@ func outcome(err error) error {
 		return errors.Join(errToken, bots.ErrForbidden)
 	case code == 10003, code == 10004, code == 10007, code == 10008, code == 10013, code == 50278:
 		return bots.ErrGone
+	case code == 40003: // conversations are opened too fast
+		return bots.Busy{After: notNow}
 	case code == 50007:
 		return errors.Join(errClosed, bots.ErrForbidden)
 	case code == 50034:
