@@ -33,7 +33,7 @@ import (
 //	S6 TestPaceInAnyMinute, TestAStormOfRefusals, TestABusySlackIsLeftAlone; TestCallsStayWithinTheTier in make soak
 //	S7 TestARevokedTokenIsLeftAlone, TestNothingIsLostWhileNoTokenWorks
 //	S8 TestWhatTheLibraryCannotReadIsReadAllTheSame, FuzzTake
-//	S9 TestWitness in the lab
+//	S9 TestWitness in the lab; what the bot calls, against a server of others: TestWitnessOfAnotherServer
 
 // TestCatchingUpInPagesOf15 (S2): ten minutes without the program, read
 // afterwards in pages of 15, in as many calls as it takes and no more.
