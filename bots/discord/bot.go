@@ -79,6 +79,7 @@ type Bot struct {
 	lines  map[string]place       // prompt to the line that calls its member
 	views  map[string]glimpse     // prompt to where it stands before its member alone
 	going  map[string]*deletions  // by channel: what is about to be deleted together
+	gather time.Duration          // so long a deletion waits for others
 	talked map[string][]time.Time // by member: when they were answered
 	doors  map[string]door        // by member: whether they take direct messages
 
@@ -119,7 +120,7 @@ func New(o Options) (*Bot, error) {
 	b := &Bot{
 		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{}, adders: map[string]string{},
 		shown: map[string]place{}, from: map[string]string{},
-		lines: map[string]place{}, views: map[string]glimpse{}, going: map[string]*deletions{}, talked: map[string][]time.Time{}, doors: map[string]door{},
+		lines: map[string]place{}, views: map[string]glimpse{}, going: map[string]*deletions{}, gather: gather, talked: map[string][]time.Time{}, doors: map[string]door{},
 	}
 	s, err := discordgo.New("Bot " + o.Token)
 	if err != nil {

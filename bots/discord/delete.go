@@ -38,7 +38,7 @@ func (b *Bot) erase(ctx context.Context, in place) error {
 	}
 	d, first := b.join(ctx, in)
 	if first {
-		sleep(ctx, gather)
+		sleep(ctx, b.gather)
 		b.mu.Lock()
 		if b.going[in.channel] == d {
 			delete(b.going, in.channel)

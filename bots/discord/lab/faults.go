@@ -104,7 +104,8 @@ func (l *Lab) Identified(a *App) []time.Time {
 	return slices.Clone(a.identified)
 }
 
-// Deafen lets sessions acknowledge no heartbeat.
+// Deafen lets sessions acknowledge no heartbeat and tell nothing, as where a line
+// is dead and neither end knows it.
 func (l *Lab) Deafen() { l.each(func(s *session) { s.deaf = true }) }
 
 // Repeat sends the last n events of every session once more, with new numbers.

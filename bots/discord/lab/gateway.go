@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	beat       = 41250 * time.Millisecond // what clients are told
+	beat       = 41250 * time.Millisecond // what clients are told, as a rule
 	mostSends  = 120                      // in a minute, on one connection
 	replayMost = 5000                     // events kept for a session that is away
 	page       = 1000                     // members in one chunk
@@ -48,7 +48,7 @@ type session struct {
 	seq     int64
 	sent    []frame // the latest, for a resume
 	conn    *connection
-	deaf    bool // acknowledges no heartbeat
+	deaf    bool // acknowledges no heartbeat, and is told nothing, until it is resumed
 }
 
 // connection is one socket. Frames leave it in order, by one goroutine.
@@ -113,7 +113,7 @@ func (l *Lab) gateway(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &connection{ws: ws, out: make(chan any, 1<<16), gone: make(chan struct{}), at: l.address(r)}
 	go c.write()
-	c.send(frame{Op: opHello, Data: raw(map[string]any{"heartbeat_interval": beat.Milliseconds(), "_trace": []string{"lab"}})})
+	c.send(frame{Op: opHello, Data: raw(map[string]any{"heartbeat_interval": l.beat.Milliseconds(), "_trace": []string{"lab"}})})
 	var s *session
 	var sends []time.Time
 	over := false // the client said goodbye: nothing is left to resume
@@ -277,7 +277,7 @@ func (l *Lab) resume(c *connection, data json.RawMessage) (*session, int) {
 	if s.conn != nil {
 		s.conn.drop()
 	}
-	s.conn = c
+	s.conn, s.deaf = c, false
 	for _, f := range s.sent {
 		if *f.Seq > in.Seq {
 			c.send(f)
@@ -305,7 +305,7 @@ func (s *session) dispatch(kind string, data any) {
 	if len(s.sent) > replayMost {
 		s.sent = slices.Delete(s.sent, 0, len(s.sent)-replayMost)
 	}
-	if s.conn != nil {
+	if s.conn != nil && !s.deaf {
 		s.conn.send(f)
 	}
 }

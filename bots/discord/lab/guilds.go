@@ -46,7 +46,7 @@ func getApplication(r *request) (answer, *failure) {
 		"verify_key": hex.EncodeToString(r.app.key), "redirect_uris": []string{}, "interactions_endpoint_url": nil,
 		"role_connections_verification_url": nil, "owner": r.app.User, "approximate_guild_count": guilds,
 		"approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "explicit_content_filter": 0,
-		"team": nil, "eligible_oauth2_scopes": nil,
+		"team": nil, "eligible_oauth2_scopes": []string{},
 	})
 }
 

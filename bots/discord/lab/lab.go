@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 type Lab struct {
 	mu       sync.Mutex
 	now      func() time.Time
+	beat     time.Duration
 	last     ID
 	users    map[ID]*User
 	guilds   map[ID]*Guild
@@ -25,7 +27,7 @@ type Lab struct {
 	unknown  []string
 	limits   limits
 	faults   []*Fault
-	watch    func(Answer)
+	gate     *gate
 	secret   []byte // signs the addresses of attachments
 	cut      bool   // the gateway accepts nobody
 }
@@ -68,18 +70,10 @@ type Call struct {
 	Status int       `json:"status"`
 }
 
-// Answer is what was answered to a call, for whoever checks its shape.
-type Answer struct {
-	Route   string
-	Version string // v9 or v10
-	Status  int
-	Body    []byte
-}
-
 // Options are the parts of a Lab that a test may want other than they are.
 type Options struct {
-	Now    func() time.Time // nil is the real clock
-	Answer func(Answer)     // sees every answer
+	Now  func() time.Time // nil is the real clock
+	Beat time.Duration    // between heartbeats; 0 is Discord's own
 }
 
 // New makes an empty Discord.
@@ -87,8 +81,12 @@ func New(o Options) *Lab {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	g, err := newGate()
+	if err != nil {
+		panic(err) // the description is part of the program
+	}
 	l := &Lab{
-		now: o.Now, watch: o.Answer, users: map[ID]*User{}, guilds: map[ID]*Guild{}, channels: map[ID]*Channel{},
+		now: o.Now, gate: g, beat: cmp.Or(o.Beat, beat), users: map[ID]*User{}, guilds: map[ID]*Guild{}, channels: map[ID]*Channel{},
 		apps: map[string]*App{}, asked: map[string]*Interaction{}, sessions: map[string]*session{}, secret: make([]byte, 16),
 	}
 	rand.Read(l.secret)
@@ -100,8 +98,8 @@ func New(o Options) *Lab {
 func (l *Lab) Handler() http.Handler {
 	mux := http.NewServeMux()
 	api := l.routes()
-	mux.Handle("/api/v9/", http.StripPrefix("/api/v9", version("v9", api)))
-	mux.Handle("/api/v10/", http.StripPrefix("/api/v10", version("v10", api)))
+	mux.Handle("/api/v9/", http.StripPrefix("/api/v9", api))
+	mux.Handle("/api/v10/", http.StripPrefix("/api/v10", api))
 	mux.HandleFunc("/gateway", l.gateway)
 	mux.HandleFunc("/gateway/", l.gateway)
 	mux.HandleFunc("GET /attachments/{channel}/{attachment}/{name}", l.attachment)
@@ -234,7 +232,8 @@ func (l *Lab) Calls() []Call {
 	return slices.Clone(l.calls)
 }
 
-// Unknown lists the requests for which there is no route. A test fails on any.
+// Unknown lists the requests for which there is no route, and the answers that
+// are not as Discord describes them. A test fails on any.
 func (l *Lab) Unknown() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
