@@ -105,10 +105,24 @@ type Worded interface {
 // language that a member reads; n is the count in it, where there is one.
 type Words func(ctx context.Context, who chat.MemberID) (say func(name string, n int) string)
 
+// Ender is implemented by bots that show a whole workspace as a chat, so that the
+// accounts of leavers can be ended. Each such removal waits for two people.
+type Ender interface {
+	// Ends reports whether being removed from a chat ends a member's account.
+	Ends(id chat.ID) bool
+}
+
 // Pulse is implemented by bots that know whether they are connected. Without it
 // a connection that was lost counts as lost until something was done over it.
 type Pulse interface {
 	Connected() bool
+}
+
+// Hindered is implemented by bots that may be connected and yet kept from their
+// part until a person mends something.
+type Hindered interface {
+	// Hindered says what it is, and how it is mended; empty: nothing is.
+	Hindered() string
 }
 
 // Revealer is implemented by bots that show a prompt only when its member asks

@@ -266,7 +266,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 	reads := app.Flags&(content|limitedContent) != 0
 	if !reads {
 		want &^= discordgo.IntentMessageContent
-		b.o.Log.Error("Discord: the messages cannot be read: switch on Message Content Intent in the developer portal, under Bot")
+		b.o.Log.Error("Discord: " + cannotRead)
 	}
 	if app.Flags&(members|limitedMembers) == 0 {
 		want &^= discordgo.IntentGuildMembers
@@ -278,6 +278,18 @@ func (b *Bot) introduce(ctx context.Context) error {
 	b.s.Identify.Intents = want
 	return nil
 }
+
+const cannotRead = "the messages cannot be read, and none counts as read: switch on Message Content Intent in the developer portal, under Bot, and start again"
+
+// Hindered implements bots.Hindered.
+func (b *Bot) Hindered() string {
+	if b.canRead() {
+		return ""
+	}
+	return cannotRead
+}
+
+var _ bots.Hindered = (*Bot)(nil)
 
 // refusal is what a person has to mend before connecting again can help.
 func refusal(err error) error {

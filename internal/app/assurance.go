@@ -172,7 +172,7 @@ func (c Config) platforms() []assurance.Platform {
 		out = append(out, assurance.Platform{
 			Name: "WhatsApp", Kept: "on members’ phones and their backups; WhatsApp’s servers, which may be outside the United Kingdom, pass messages on and know who writes when",
 			Sees:  []string{"messages, edits and deletions in groups that it is a member of", "who is in a group, and their numbers where WhatsApp shows them"},
-			Blind: append(slices.Clone(everywhere), "messages that could not be decrypted: they are noted as gaps", "who saved or forwarded a message"),
+			Blind: append(slices.Clone(everywhere), "messages that could not be read: they are noted as gaps", "who saved or forwarded a message"),
 			Does:  []string{"ask in private", "post", "delete messages and take out members where it is an administrator of the group"},
 			Not:   []string{"write first to people who never wrote to it", "delete messages older than WhatsApp allows", "reach phones that are off, copies and backups"},
 		})

@@ -104,7 +104,7 @@ func saysGap(g engine.Gap) string {
 	case g.Kind == chat.Offline:
 		return "nobody listened: what was said and deleted in that time was not seen"
 	case g.Kind == chat.Undecrypted:
-		return "a message arrived that could not be decrypted"
+		return "a message arrived that could not be read"
 	case g.Kind == chat.Unseen:
 		return "a message was deleted before it was read"
 	case g.Kind == chat.ByOthers:

@@ -53,7 +53,7 @@ func chatsGaps() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "gaps [CHAT]", Short: "List the stretches that the bot cannot vouch for",
 		Long: `Lists what the bot could not see, in one chat or in all: the time before it
-joined, when it was not running, messages that could not be decrypted, and
+joined, when it was not running, messages that could not be read, and
 messages that were deleted before they were read or by somebody other than
 their sender. Any answer that rests on what the bot saw has these gaps.`,
 		Example: "  chaperone chats gaps practice/flood-north",

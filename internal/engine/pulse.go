@@ -16,11 +16,18 @@ func (e *Engine) lost(a chat.Account, why error) {
 }
 
 // recovered leaves out of what is not well the connections that are up again, and
-// keeps why the others are not, whatever became of an action meanwhile. The
-// caller holds the lock.
+// keeps why the others are not, whatever became of an action meanwhile; it asks
+// the bots what hinders them. The caller holds the lock.
 func (e *Engine) recovered() {
 	for a, b := range e.bots {
 		part := "account " + string(a)
+		if h, ok := b.(bots.Hindered); ok {
+			what := part + " as it is set up"
+			delete(e.troubles, what)
+			if why := h.Hindered(); why != "" {
+				e.troubles[what] = why
+			}
+		}
 		p, ok := b.(bots.Pulse)
 		switch why := e.ends[a]; {
 		case !ok || why == "":
