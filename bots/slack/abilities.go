@@ -144,6 +144,9 @@ func (b *Bot) Abilities(ctx context.Context, id chat.ID) (bots.Abilities, error)
 	if id.Account != Account {
 		return nil, fmt.Errorf("there is no such Slack channel: %w", bots.ErrGone)
 	}
+	if b.whole(id.Local) {
+		return b.wholeAbilities(), nil
+	}
 	c, err := b.channel(ctx, id.Local)
 	if err != nil {
 		return nil, err
@@ -151,15 +154,8 @@ func (b *Bot) Abilities(ctx context.Context, id chat.ID) (bots.Abilities, error)
 	no := func(why string) bots.Ability { return bots.Ability{Why: why} }
 	yes := bots.Ability{Level: bots.Yes}
 	able := bots.Abilities{bots.Delete: b.deletes(c), bots.Remove: b.removes(c), bots.Post: yes}
-	private := yes
-	switch {
-	case !b.may("chat:write"):
-		private = no("The Slack app has not been given chat:write.")
-	case !b.may("im:write"):
-		private = no("The Slack app has not been given im:write.")
-	}
 	for _, k := range []bots.Kind{bots.Whisper, bots.Revise, bots.Remind, bots.Tell} {
-		able[k] = private
+		able[k] = b.privately()
 	}
 	switch {
 	case !c.ours:
@@ -172,6 +168,16 @@ func (b *Bot) Abilities(ctx context.Context, id chat.ID) (bots.Abilities, error)
 		able[bots.Post] = no("Only administrators may post in this channel.")
 	}
 	return able, nil
+}
+
+// privately says whether the bot can write to people alone.
+func (b *Bot) privately() bots.Ability {
+	for _, scope := range []string{"chat:write", "im:write"} {
+		if !b.may(scope) {
+			return bots.Ability{Why: "The Slack app has not been given " + scope + "."}
+		}
+	}
+	return bots.Ability{Level: bots.Yes}
 }
 
 // deletes says whether messages of members can be deleted in a channel.

@@ -48,13 +48,14 @@ type Options struct {
 	HTTP     bool   // events come as signed requests, to ServeHTTP
 	APIURL   string // empty is Slack's own
 	Delete   Deletion
-	Admin    string                   // user token of an administrator, for ByAdministrator
-	Senders  map[chat.MemberID]string // user tokens of senders, for BySender
-	Memory   Memory                   // nil: nothing is known of earlier lives
-	Client   *http.Client             // nil is one with sensible limits
-	Now      func() time.Time         // nil is time.Now
-	Log      *slog.Logger             // nil is none
-	Tiers    int                      // multiplies the pace of catching up; 0 is 1, which is Slack's own
+	Organisation
+	Admin   string                   // user token of an administrator, for ByAdministrator
+	Senders map[chat.MemberID]string // user tokens of senders, for BySender
+	Memory  Memory                   // nil: nothing is known of earlier lives
+	Client  *http.Client             // nil is one with sensible limits
+	Now     func() time.Time         // nil is time.Now
+	Log     *slog.Logger             // nil is none
+	Tiers   int                      // multiplies the pace of catching up; 0 is 1, which is Slack's own
 }
 
 // Bot is a bots.Bot on one workspace.
@@ -84,7 +85,7 @@ type Bot struct {
 }
 
 // me is who the bot is.
-type me struct{ user, bot, team string }
+type me struct{ user, bot, team, workspace string }
 
 // place is where a message stands.
 type place struct{ channel, ts string }
@@ -115,6 +116,9 @@ func New(o Options) (*Bot, error) {
 	}
 	if o.Delete == ByAdministrator && o.Admin == "" {
 		return nil, errors.New("slack: deleting as an administrator needs an administrator's token")
+	}
+	if err := o.Organisation.missing(); err != nil {
+		return nil, err
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 30 * time.Second}
@@ -197,7 +201,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 	}
 	scopes := strings.FieldsFunc(who.Header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 	b.mu.Lock()
-	b.me, b.scopes, b.refused = me{who.UserID, who.BotID, who.TeamID}, scopes, time.Time{}
+	b.me, b.scopes, b.refused = me{who.UserID, who.BotID, who.TeamID, who.Team}, scopes, time.Time{}
 	b.mu.Unlock()
 	for _, n := range Needs(b.o.Delete) {
 		if len(scopes) > 0 && !slices.Contains(scopes, n.Scope) {

@@ -68,6 +68,9 @@ func (b *Bot) takeStock(l *life) error {
 	if err != nil {
 		return err
 	}
+	if me := b.self(); b.whole(me.team) {
+		l.lanes.Head(me.team, chat.Event{Key: "here", Kind: chat.Added, Chat: b.id(me.team), At: b.o.Now().UTC(), Name: me.workspace, ChatKind: chat.Team})
+	}
 	var known []chat.ID
 	if b.o.Memory != nil {
 		if known, err = b.o.Memory.Chats(l.ctx, Account); err != nil {
@@ -75,7 +78,7 @@ func (b *Bot) takeStock(l *life) error {
 		}
 	}
 	for _, id := range known {
-		if slices.ContainsFunc(in, func(c *channel) bool { return c.id == id.Local }) {
+		if b.whole(id.Local) || slices.ContainsFunc(in, func(c *channel) bool { return c.id == id.Local }) {
 			continue
 		}
 		_, newest, err := b.o.Memory.Seen(l.ctx, id)
@@ -328,7 +331,12 @@ func (b *Bot) pages(ctx context.Context, method string, v url.Values) ([]message
 // call makes a call that the library would decode too strictly: one block of a
 // kind that it does not know would cost a whole page.
 func (b *Bot) call(ctx context.Context, method string, v url.Values, out any) error {
-	res, err := post(ctx, b.o.Client, b.o.APIURL+method, b.o.BotToken, v)
+	return b.callAs(ctx, b.o.BotToken, method, v, out)
+}
+
+// callAs makes one with another token than the bot's.
+func (b *Bot) callAs(ctx context.Context, token, method string, v url.Values, out any) error {
+	res, err := post(ctx, b.o.Client, b.o.APIURL+method, token, v)
 	if err != nil {
 		return err
 	}

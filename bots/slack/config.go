@@ -48,20 +48,37 @@ func Events() []string {
 	}
 }
 
+// userScopes are those of the tokens of people. An administrator installs the
+// app: the token is theirs.
+func userScopes(d Deletion, leavers Leaving) []string {
+	var out []string
+	switch d {
+	case ByAdministrator:
+		out = append(out, "channels:read", "chat:write", "groups:read")
+	case BySender:
+		out = append(out, "chat:write")
+	}
+	switch leavers {
+	case Workspace:
+		out = append(out, "admin.users:write")
+	case Deactivate:
+		out = append(out, "admin")
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Manifest is the app manifest with which an organisation makes its own app,
 // with exactly what is needed.
-func Manifest(name string, d Deletion, eventsURL string) (string, error) {
+func Manifest(name string, d Deletion, leavers Leaving, eventsURL string) (string, error) {
 	type m = map[string]any
 	var scopes []string
 	for _, n := range Needs(d) {
 		scopes = append(scopes, n.Scope)
 	}
 	oauth := m{"bot": scopes}
-	switch d {
-	case ByAdministrator: // an administrator installs it: the token is theirs
-		oauth["user"] = []string{"channels:read", "chat:write", "groups:read"}
-	case BySender:
-		oauth["user"] = []string{"chat:write"}
+	if user := userScopes(d, leavers); len(user) > 0 {
+		oauth["user"] = user
 	}
 	events := m{"bot_events": slices.Sorted(slices.Values(Events()))}
 	interactivity := m{"is_enabled": true}
@@ -88,7 +105,7 @@ func Manifest(name string, d Deletion, eventsURL string) (string, error) {
 		},
 		"oauth_config": m{"scopes": oauth},
 		"settings": m{
-			"event_subscriptions": events, "interactivity": interactivity, "org_deploy_enabled": false,
+			"event_subscriptions": events, "interactivity": interactivity, "org_deploy_enabled": leavers == Workspace,
 			"socket_mode_enabled": eventsURL == "", "token_rotation_enabled": false,
 		},
 	})

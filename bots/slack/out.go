@@ -27,6 +27,11 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 }
 
 func (b *Bot) do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
+	if b.o.Organisation.Leavers != Channels && b.self().team == "" { // after a crash this comes before the connection stands
+		if err := b.introduce(ctx); err != nil {
+			return "", err
+		}
+	}
 	able, err := b.Abilities(ctx, e.Chat)
 	if err != nil {
 		return "", err
@@ -120,6 +125,9 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) (chat.MessageID, error
 	b.shown[e.Prompt.ID] = at
 	b.mu.Unlock()
 	b.refreshHome(ctx, e.Member)
+	if b.whole(e.Chat.Local) { // nobody reads there
+		return chat.MessageID(ts), nil
+	}
 	text := strings.TrimSpace(inert(e.Prompt.Title) + " " + b.link(ctx, at))
 	if _, err := b.api.PostEphemeralContext(ctx, e.Chat.Local, string(e.Member), slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl()); err != nil {
 		b.o.Log.Debug("Slack: the line in the chat was not shown; the direct message was", "chat", e.Chat, "err", plain(err))
@@ -236,6 +244,9 @@ func (b *Bot) remove(ctx context.Context, e bots.Effect) error {
 }
 
 func (b *Bot) kickOut(ctx context.Context, e bots.Effect) error {
+	if b.whole(e.Chat.Local) {
+		return b.endAccount(ctx, e)
+	}
 	if string(e.Member) == b.self().user {
 		return bots.ErrForbidden
 	}
@@ -273,6 +284,10 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 		}
 		return "", false, nil
 	case bots.Remove:
+		if b.whole(e.Chat.Local) {
+			ended, err := b.accountEnded(ctx, string(e.Member))
+			return "", ended, err
+		}
 		there, err := b.inside(ctx, e.Chat.Local)
 		if err != nil {
 			return "", false, err
@@ -320,11 +335,12 @@ func outcome(err error) error {
 	case "":
 		return plain(err)
 	case "channel_not_found", "not_in_channel", "message_not_found", "thread_not_found", "user_not_found", "users_not_found",
-		"user_not_in_channel", "user_disabled", "user_is_bot":
+		"user_not_in_channel", "user_disabled", "user_is_bot", "user_already_deleted":
 		return fmt.Errorf("slack: %s: %w", name, bots.ErrGone)
 	case "cant_delete_message", "cant_update_message", "cant_kick_from_general", "cant_kick_self", "restricted_action", "is_archived",
 		"missing_scope", "not_allowed_token_type", "user_not_visible", "cannot_dm_bot", "method_not_supported_for_channel_type",
-		"not_supported", "ekm_access_denied", "cant_kick_from_team", "messages_tab_disabled":
+		"not_supported", "ekm_access_denied", "cant_kick_from_team", "messages_tab_disabled",
+		"cannot_modify_primary_owner", "invalid_permissions", "feature_not_enabled", "not_an_admin", "failed_to_remove_user_from_workspace", "team_not_found":
 		return fmt.Errorf("slack: %s: %w", name, bots.ErrForbidden)
 	case "edit_window_closed":
 		return fmt.Errorf("slack: %s: %w", name, bots.ErrTooLate)

@@ -98,6 +98,9 @@ func (b *Bot) inside(ctx context.Context, local string) (map[string]bool, error)
 
 // Members implements bots.Roster.
 func (b *Bot) Members(ctx context.Context, id chat.ID) ([]bots.Member, error) {
+	if b.whole(id.Local) {
+		return b.everybody(ctx)
+	}
 	there, err := b.inside(ctx, id.Local)
 	if err != nil {
 		return nil, err

@@ -213,7 +213,7 @@ func TestWhatIsOffIsSaid(t *testing.T) {
 	if strings.Contains(said.String(), `"scope":"chat:write"`) {
 		t.Error("what it has is said to be missing")
 	}
-	text, err := Manifest("Chaperone", Ask, "https://chaperone.example/slack/events")
+	text, err := Manifest("Chaperone", Ask, Channels, "https://chaperone.example/slack/events")
 	if err != nil {
 		t.Fatal(err)
 	}

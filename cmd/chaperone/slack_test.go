@@ -140,7 +140,7 @@ func (s *slackStage) killLab() {
 }
 
 func (s *slackStage) run(ts *testscript.TestScript, args []string) error {
-	s.env = []string{"SLACK_BOT_TOKEN=xoxb-lab", "SLACK_APP_TOKEN=xapp-lab", "SLACK_ADMIN_TOKEN=xoxp-admin", "SLACK_SIGNING_SECRET=lab-signing-secret"}
+	s.env = []string{"SLACK_BOT_TOKEN=xoxb-lab", "SLACK_APP_TOKEN=xapp-lab", "SLACK_ADMIN_TOKEN=xoxp-admin", "SLACK_SIGNING_SECRET=lab-signing-secret", "SLACK_ORGANISATION_TOKEN=xoxp-org"}
 	return s.launch(ts, append([]string{"run", "--data", "data", "--listen", "127.0.0.1:0"}, args...))
 }
 

@@ -20,6 +20,8 @@ type Slack struct {
 	HTTP                                                      bool   // events come as signed requests
 	Delete                                                    string // ask, sender or administrator; empty is ask
 	APIURL                                                    string
+	Leavers                                                   string // channels, workspace or deactivate; empty is channels
+	Organisation, SCIM                                        string // tokens for them, each env:NAME or file:PATH
 }
 
 // slackEvents is where signed requests of Slack arrive. They are let in by
@@ -30,6 +32,7 @@ const slackEvents = "/slack/events"
 func (c Config) slackOptions() (slack.Options, error) {
 	s := c.Slack
 	o := slack.Options{HTTP: s.HTTP, Delete: deletion(s.Delete), APIURL: s.APIURL, Log: c.Log}
+	o.Leavers = leaving(s.Leavers)
 	var senders string
 	for _, at := range []struct {
 		name, ref string
@@ -37,6 +40,7 @@ func (c Config) slackOptions() (slack.Options, error) {
 	}{
 		{"bot_token", s.BotToken, &o.BotToken}, {"app_token", s.AppToken, &o.AppToken}, {"signing_secret", s.SigningSecret, &o.Secret},
 		{"administrator_token", s.Administrator, &o.Admin}, {"sender_tokens", s.Senders, &senders},
+		{"organisation_token", s.Organisation, &o.Organisation.Admin}, {"scim_token", s.SCIM, &o.SCIM},
 	} {
 		if at.ref == "" {
 			continue
@@ -54,13 +58,23 @@ func (c Config) slackOptions() (slack.Options, error) {
 
 func deletion(s string) slack.Deletion { return slack.Deletion(cmp.Or(s, string(slack.Ask))) }
 
+func leaving(s string) slack.Leaving {
+	if s == "channels" {
+		return slack.Channels
+	}
+	return slack.Leaving(s)
+}
+
 // SlackManifest is the app manifest with which an organisation makes its own
 // app. events is where signed requests are to go; empty is Socket Mode.
-func SlackManifest(name, delete, events string) (string, error) {
+func SlackManifest(name, delete, leavers, events string) (string, error) {
 	if d := deletion(delete); d != slack.Ask && d != slack.BySender && d != slack.ByAdministrator {
 		return "", fmt.Errorf("%q is no way to delete: write ask, sender or administrator", delete)
 	}
-	return slack.Manifest(name, deletion(delete), events)
+	if l := leaving(leavers); l != slack.Channels && l != slack.Workspace && l != slack.Deactivate {
+		return "", fmt.Errorf("%q is nothing that can become of the accounts of leavers: write channels, workspace or deactivate", leavers)
+	}
+	return slack.Manifest(name, deletion(delete), leaving(leavers), events)
 }
 
 // joinSlack makes the bot of the workspace.

@@ -85,7 +85,7 @@ func platforms(f *config.File, c *app.Config) (err error) {
 	if s := f.Bots.Slack; s.Set() {
 		c.Slack = &app.Slack{
 			BotToken: s.BotToken, AppToken: s.AppToken, SigningSecret: s.SigningSecret, Administrator: s.Administrator, Senders: s.Senders,
-			HTTP: s.Events == "http", Delete: s.Delete, APIURL: s.APIURL,
+			HTTP: s.Events == "http", Delete: s.Delete, APIURL: s.APIURL, Leavers: s.Leavers, Organisation: s.Organisation, SCIM: s.SCIM,
 		}
 	}
 	if d := f.Bots.Discord; d.Set() {

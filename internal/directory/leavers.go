@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"chaperone/internal/chat"
@@ -369,7 +370,11 @@ func (p *planner) membership(c Chat, ms Membership, m *Member, match Match) (Ste
 		p.plan.Would = append(p.plan.Would, st)
 		return st, false
 	}
-	if !p.free(c, ms, st) || !p.permitted(st, p.looks(st, person, there, at, match)) {
+	ask, people := p.looks(st, person, there, at, match), 1
+	if c.Whole {
+		ask, people = strings.Trim("this ends their account, and not only their part in a chat; "+ask, "; "), 2
+	}
+	if !p.free(c, ms, st) || !p.permitted(st, ask, people) {
 		return st, false
 	}
 	return p.farewell(st, grace)
@@ -454,17 +459,19 @@ func (p *planner) free(c Chat, ms Membership, st Step) bool {
 	return true
 }
 
-// permitted reports whether the person who has to look has said yes.
-func (p *planner) permitted(st Step, ask string) bool {
-	if ask == "" || len(p.approvers(st.Person, ever, st.Key())) >= 1 {
+// permitted reports whether those who have to look have said yes.
+func (p *planner) permitted(st Step, ask string, people int) bool {
+	if ask == "" || len(p.approvers(st.Person, ever, st.Key())) >= people {
 		return true
 	}
 	p.plan.Questions = append(p.plan.Questions, Question{
-		Key: st.Key(), People: 1, Steps: []Step{st}, Why: "Before this leaver is removed a person has to look: " + ask + ".",
+		Key: st.Key(), People: people, Steps: []Step{st}, Why: "Before this leaver is removed " + looking[people] + " to look: " + ask + ".",
 	})
-	p.wait(st, time.Time{}, "A person has to look first: %s.", ask)
+	p.wait(st, time.Time{}, "%s", strings.ToUpper(looking[people][:1])+looking[people][1:]+" to look first: "+ask+".")
 	return false
 }
+
+var looking = map[int]string{1: "a person has", 2: "two people have"}
 
 // onlyLearned keeps of a plan what can be shown of it, and nothing that is done.
 func (p *planner) onlyLearned() {

@@ -50,6 +50,7 @@ type Chat struct {
 	Watched        bool     // not switched on: what would be done there is told, and nothing done
 	Administrators []string // as the configuration names them: by member id, person or name
 	Members        []Membership
+	Whole          bool // a whole workspace: being removed from it ends an account, and two people have to agree to each
 }
 
 // Membership is one member in one chat, by any of their ids.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"chaperone/bots"
 	"chaperone/internal/chat"
 	"chaperone/internal/directory"
 )
@@ -74,6 +75,9 @@ func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 			c.Kind = set.Kind
 		}
 		c.Watched, c.Administrators = !set.Acting, set.Administrators
+		if b, ok := e.bots[c.ID.Account].(bots.Ender); ok {
+			c.Whole = b.Ends(own(c.ID))
+		}
 		s.Chats = append(s.Chats, c.Chat)
 	}
 	for _, l := range o.Leaving.Leavers {

@@ -39,7 +39,8 @@ func methods() map[string]func(*Lab, *request) (answer, string) {
 		"chat.delete": (*Lab).remove, "chat.getPermalink": (*Lab).permalink,
 		"views.open": (*Lab).viewOpen, "views.update": (*Lab).viewUpdate, "views.publish": (*Lab).viewPublish,
 		"reactions.add": (*Lab).reactionAdd, "reactions.remove": (*Lab).reactionRemove,
-		"users.list": (*Lab).usersList, "users.info": (*Lab).userInfo, "users.lookupByEmail": (*Lab).byEmail,
+		"admin.users.remove": (*Lab).removeUser,
+		"users.list":         (*Lab).usersList, "users.info": (*Lab).userInfo, "users.lookupByEmail": (*Lab).byEmail,
 	}
 }
 
@@ -56,7 +57,7 @@ func (l *Lab) api(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &request{method: strings.TrimPrefix(r.URL.Path, "/api/"), args: args, host: r.Host, now: time.Now()}
-	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	bearer, ok := cutBearer(r)
 	if !ok {
 		bearer = args["token"]
 	}
@@ -96,6 +97,11 @@ func (l *Lab) api(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // a client that went away
 }
 
+// cutBearer finds the token in the header of a request.
+func cutBearer(r *http.Request) (string, bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
 // lostAnswer stands for an answer that never arrives although the call had its
 // effect.
 const lostAnswer = 599
@@ -128,6 +134,9 @@ func (l *Lab) call(q *request, bearer string) (int, answer, time.Duration) {
 		return http.StatusTooManyRequests, answer{"ok": false, "error": "ratelimited"}, wait
 	}
 	facts := l.facts[q.method]
+	if q.token.Kind == "bot" && len(facts.Bot) == 0 && len(facts.User) > 0 {
+		return failed("not_allowed_token_type")
+	}
 	for _, name := range facts.Required {
 		if q.args[name] == "" {
 			l.note("%s was called without %s", q.method, name)

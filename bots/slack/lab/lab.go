@@ -32,6 +32,8 @@ type Options struct {
 	HistoryMost int
 	// Seed makes chance repeatable; 0 is 1.
 	Seed uint64
+	// Enterprise lets administrators use the methods below admin. and SCIM.
+	Enterprise bool
 }
 
 // Person is somebody in the workspace.
@@ -241,6 +243,7 @@ func (l *Lab) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/", l.api)
 	mux.HandleFunc("GET /link/", l.socket)
+	mux.HandleFunc("PATCH /scim/v1/Users/{id}", l.scim)
 	mux.HandleFunc("POST /respond/{id}", l.respond)
 	return mux
 }
