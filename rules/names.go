@@ -156,7 +156,10 @@ func alternatives(words []string, first bool) string {
 	return "(?:" + strings.Join(all, "|") + ")"
 }
 
-// lowerWord writes w in lower case into buf.
+// longestWord is longer than every word of a list in this file.
+const longestWord = 24
+
+// lowerWord writes w in lower case into buf, as much as there is room for.
 func lowerWord(w string, buf []byte) string {
 	for i := 0; i < len(w) && len(buf) < cap(buf); i++ {
 		c := w[i]
@@ -250,21 +253,25 @@ func partOf(w string) part {
 // One of the two must be a name and nothing else; a street, a house or a day
 // that is called after somebody is not a person.
 func personName(v string) bool {
-	words := strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == '\n' || r == ',' })
-	if len(words) < 2 {
+	v = strings.Trim(v, " \n,")
+	i, j := strings.IndexAny(v, " \n,"), strings.LastIndexAny(v, " \n,")
+	if i < 0 {
 		return false
 	}
-	if title(words[0]) {
-		return titledName(words[0], words[1:])
+	head, tail := v[:i], v[j+1:]
+	if title(head) {
+		return titledName(head, tail)
 	}
-	first := partOf(words[0])
+	first := partOf(head)
 	if !first.capital && (!first.given || first.ordinary) {
 		return false
 	}
-	last := partOf(words[len(words)-1])
-	if placeWord(words[len(words)-1]) || placeWord(words[0]) || day(words[0]) || day(words[len(words)-1]) {
-		return false
-	}
+	return first.before(partOf(tail), head, tail) && !placeWord(tail) && !placeWord(head) && !day(head) && !day(tail)
+}
+
+// before says whether two words, the first and the last, are a name by what
+// lists they are in.
+func (first part) before(last part, head, tail string) bool {
 	switch {
 	case !last.capital: // nobody took care of capitals: both have to be names and nothing else
 		return first.given && !first.ordinary && last.family && !last.ordinary
@@ -272,10 +279,10 @@ func personName(v string) bool {
 		return !last.ordinary
 	case first.given && !first.ordinary && last.ordinary:
 		return false
-	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(words[0]) > 2:
+	case first.given && !first.ordinary || !first.ordinary && first.capital && last.family && !last.ordinary && len(head) > 2:
 		return true
 	case first.given && first.ordinary: // Grace or Reg, but not Will or May
-		return !last.ordinary && !last.given && (last.family || len(words[len(words)-1]) > 4 && !beginsQuestions(words[0]))
+		return !last.ordinary && !last.given && (last.family || len(tail) > 4 && !beginsQuestions(head))
 	}
 	return false
 }
@@ -283,7 +290,7 @@ func personName(v string) bool {
 // beginsQuestions reports whether a given name is more often the verb, the
 // month or the order with which a sentence begins.
 func beginsQuestions(w string) bool {
-	switch strings.ToLower(w) {
+	switch lowerWord(w, make([]byte, 0, longestWord)) {
 	case "will", "may", "can", "mark", "bill", "sue", "rob", "grant", "miles", "dale", "glen", "chase", "art", "pat", "chip", "page", "van", "skip", "drew", "wade", "sterling", "june", "april", "august",
 		"lance", "ray", "guy", "dean", "summer", "autumn", "christian", "crystal", "major", "royal", "north", "general", "christmas", "easter", "saint", "angel", "king", "prince", "duke", "earl", "nick", "norm", "pierce", "trace", "brook", "forest", "marine", "sky", "island", "dawn", "hunter", "carter", "parker", "mason", "reed", "rusty", "storm", "sunny", "star":
 		return true
@@ -292,8 +299,7 @@ func beginsQuestions(w string) bool {
 }
 
 // titledName: what follows a title is a name unless it is an ordinary word.
-func titledName(t string, words []string) bool {
-	last := words[len(words)-1]
+func titledName(t, last string) bool {
 	if placeWord(last) {
 		return false
 	}
@@ -305,7 +311,7 @@ func titledName(t string, words []string) bool {
 }
 
 func title(w string) bool {
-	switch strings.ToLower(strings.TrimSuffix(w, ".")) {
+	switch lowerWord(strings.TrimSuffix(w, "."), make([]byte, 0, longestWord)) {
 	case "mr", "mrs", "ms", "miss", "mx", "dr", "cllr", "councillor", "prof", "professor", "sir", "dame", "lord", "lady", "rev", "reverend",
 		"sgt", "sergeant", "pc", "dc", "insp", "inspector", "supt", "master", "mstr", "sister", "father", "fr", "imam", "rabbi", "canon", "judge", "nurse", "constable", "capt", "captain", "major", "baroness":
 		return true
@@ -318,7 +324,7 @@ func title(w string) bool {
 func notPlace(next string) bool { return next == "council" || next == "day" || !placeWord(next) }
 
 func placeWord(w string) bool {
-	switch strings.ToLower(w) {
+	switch lowerWord(w, make([]byte, 0, longestWord)) {
 	case "road", "rd", "street", "st", "lane", "ln", "avenue", "ave", "drive", "close", "court", "crescent", "grove", "terrace", "way", "gardens",
 		"house", "hall", "suite", "room", "school", "primary", "academy", "college", "centre", "center", "library", "hospital", "surgery", "clinic",
 		"church", "park", "farm", "hill", "green", "bridge", "estate", "tower", "towers", "lodge", "place", "square", "hotel", "building", "theatre",
@@ -331,7 +337,7 @@ func placeWord(w string) bool {
 }
 
 func day(w string) bool {
-	switch strings.ToLower(w) {
+	switch lowerWord(w, make([]byte, 0, longestWord)) {
 	case "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday":
 		return true
 	}

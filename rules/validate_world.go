@@ -157,16 +157,21 @@ func lookAlikeHost(v string) bool {
 	}
 	var buf [64]byte
 	read := asRead(host, buf[:0])
-	for _, own := range [...]string{".gov.uk", ".nhs.uk", ".nhs.net", ".police.uk", ".ac.uk", ".sch.uk", ".mod.uk", ".parliament.uk", ".gov.wales", ".gov.scot"} {
-		if len(host) >= len(own) && strings.EqualFold(host[len(host)-len(own):], own) || strings.EqualFold(host, own[1:]) {
-			return false
-		}
-	}
 	for i := range read {
 		for _, brand := range trustedNames[read[i]] {
 			if bytes.HasPrefix(read[i:], []byte(brand)) && !ownHost(host, strings.Trim(brand, "-")) {
-				return true
+				return !public(host)
 			}
+		}
+	}
+	return false
+}
+
+// public says whether a host is in a domain that only public bodies have.
+func public(host string) bool {
+	for _, own := range [...]string{".gov.uk", ".nhs.uk", ".nhs.net", ".police.uk", ".ac.uk", ".sch.uk", ".mod.uk", ".parliament.uk", ".gov.wales", ".gov.scot"} {
+		if len(host) >= len(own) && strings.EqualFold(host[len(host)-len(own):], own) || strings.EqualFold(host, own[1:]) {
+			return true
 		}
 	}
 	return false

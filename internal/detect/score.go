@@ -260,10 +260,18 @@ func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool)
 	return nearest(sc.said.at[s.number], lo, hi, at, until)
 }
 
-// readWords finds the words of every set as far from each candidate as its
-// rule looks: in a message everywhere.
+// readWords finds the words of the rules that found something as far from each
+// candidate as its rule looks: in a message everywhere.
 func (sc *scorer) readWords() {
 	x, text := sc.set.lexicon, sc.v.text
+	for _, c := range sc.found {
+		r := &sc.set.rules[c.rule]
+		sc.said.ask(r.words)
+		sc.said.ask(r.also)
+		sc.said.ask(r.against)
+		sc.said.ask(r.never)
+	}
+	sc.said.ask(sc.set.referring)
 	if len(text) < longText {
 		x.read(text, 0, len(text), sc.said)
 		return
@@ -418,6 +426,9 @@ func (sc *scorer) saidBefore(s *wordSet) (string, bool) {
 	if sc.old.done == 0 {
 		const apart = "\n\n\n\n" // no phrase goes on over it
 		text := normalise(strings.Join(sc.before, apart)).text
+		for _, c := range sc.found {
+			sc.old.ask(sc.set.rules[c.rule].words)
+		}
 		sc.set.lexicon.read(text, 0, len(text), sc.old)
 	}
 	w, _, ok := nearest(sc.old.at[s.number], 0, sc.old.done, sc.old.done, sc.old.done)

@@ -36,19 +36,21 @@ func (w wordAt) distance(at, until int) int {
 }
 
 // nearest gives the phrase nearest to [at, until) among those that lie in
-// [lo, hi) and not within the value, and its distance in bytes. It looks at a
-// few to either side of the value: they are in order.
+// [lo, hi) and not within the value, the longer of two, and its distance in
+// bytes. It looks at a few to either side of the value: they are in order.
 func nearest(places []wordAt, lo, hi, at, until int) (shown string, distance int, ok bool) {
 	if len(places) == 0 {
 		return "", 0, false
 	}
+	length := 0
 	i, _ := slices.BinarySearchFunc(places, at, func(w wordAt, at int) int { return cmp.Compare(w.start, at) })
 	try := func(w wordAt) {
 		if w.start < lo || w.end > hi {
 			return
 		}
-		if d := w.distance(at, until); d >= 0 && (!ok || d < distance) {
-			shown, distance, ok = w.shown, d, true
+		d := w.distance(at, until)
+		if d >= 0 && (!ok || d < distance || d == distance && w.end-w.start > length) {
+			shown, distance, length, ok = w.shown, d, w.end-w.start, true
 		}
 	}
 	const few = 8
@@ -80,10 +82,10 @@ func (w *words) has(hash uint32) bool { return w[w.place(hash)]>>(hash&63)&1 == 
 
 func (*words) place(hash uint32) uint32 { return (hash>>6 ^ hash>>18) & (1<<12 - 1) }
 
-// entry is a phrase of one of the sets.
+// entry is a phrase and the sets that it is in.
 type entry struct {
 	phrase
-	set    int
+	sets   []int
 	second byte // what its second word begins with, if it has one
 }
 
@@ -131,7 +133,14 @@ func (t *entries) add(hash uint32, e entry) {
 	if s.entries == nil {
 		t.used++
 	}
-	s.hash, s.entries = hash, append(s.entries, e)
+	s.hash = hash
+	for i := range s.entries {
+		if have := &s.entries[i]; have.shown == e.shown {
+			have.sets = append(have.sets, e.sets...)
+			return
+		}
+	}
+	s.entries = append(s.entries, e)
 }
 
 // hashed takes one more byte into a hash.
@@ -161,7 +170,7 @@ func (x *lexicon) set(words []string) *wordSet {
 		if len(p.words) == 0 {
 			continue
 		}
-		e, head := entry{phrase: p, set: s.number}, p.words[0]
+		e, head := entry{phrase: p, sets: []int{s.number}}, p.words[0]
 		if len(p.words) > 1 {
 			e.second = p.words[1][0]
 		}
@@ -179,27 +188,48 @@ func (x *lexicon) set(words []string) *wordSet {
 
 const stemKey = 3
 
-// said is where the phrases of every set are in a text, as far as it was read.
+// said is where the phrases of the sets that are asked for are in a text, as
+// far as it was read.
 type said struct {
-	at   [][]wordAt // by the number of the set, in order
-	sets []int      // those that have any
-	done int        // up to where the text was read
+	at    [][]wordAt // by the number of the set, in order
+	asked []bool     // by the number of the set
+	sets  []int      // those that are asked for
+	done  int        // up to where the text was read
 }
 
-func newSaid(sets int) said { return said{at: make([][]wordAt, sets)} }
+func newSaid(sets int) said { return said{at: make([][]wordAt, sets), asked: make([]bool, sets)} }
 
 func (s *said) clear() {
 	for _, n := range s.sets {
-		s.at[n] = s.at[n][:0]
+		s.at[n], s.asked[n] = s.at[n][:0], false
 	}
 	s.sets, s.done = s.sets[:0], 0
 }
 
-func (s *said) add(set int, w wordAt) {
-	if len(s.at[set]) == 0 {
-		s.sets = append(s.sets, set)
+// ask makes reading look for the phrases of a set.
+func (s *said) ask(set *wordSet) {
+	if set.size > 0 && !s.asked[set.number] {
+		s.asked[set.number] = true
+		s.sets = append(s.sets, set.number)
 	}
-	s.at[set] = append(s.at[set], w)
+}
+
+// wants says whether one of some sets is asked for.
+func (s *said) wants(sets []int) bool {
+	for _, n := range sets {
+		if s.asked[n] {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *said) add(sets []int, w wordAt) {
+	for _, n := range sets {
+		if s.asked[n] {
+			s.at[n] = append(s.at[n], w)
+		}
+	}
 }
 
 // read adds to out every phrase that begins in text[lo:hi] and was not read
@@ -247,7 +277,7 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 	try := func(entries []entry) {
 		for k := range entries {
 			e := &entries[k]
-			if e.second != 0 && e.second != second && e.second != '*' {
+			if e.second != 0 && e.second != second && e.second != '*' || !out.wants(e.sets) {
 				continue
 			}
 			end := i + len(w)
@@ -255,7 +285,7 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 				end = e.matchAt(text, i, len(text))
 			}
 			if end >= 0 {
-				out.add(e.set, wordAt{i, end, e.shown})
+				out.add(e.sets, wordAt{i, end, e.shown})
 			}
 		}
 	}
