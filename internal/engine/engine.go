@@ -196,6 +196,7 @@ type Store interface {
 	Gaps
 	Chats
 	People
+	Servers
 	Rosters
 	Leavings
 	Suppressions

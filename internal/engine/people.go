@@ -25,6 +25,27 @@ type People interface {
 	LinkMember(ctx context.Context, now time.Time, m hold.Member, p directory.PersonID, by string) error
 }
 
+// Servers is where it is kept who sits in the chats of a server.
+type Servers interface {
+	// SetServer stores who is in the chats of a server, as its platform listed
+	// them at a time. The chats of one audience share a list.
+	SetServer(ctx context.Context, now, listed time.Time, s Server) error
+}
+
+// Server is who sits in a server, each once, and in which of its chats.
+type Server struct {
+	Account   chat.Account
+	ID        string // empty: it is no server
+	Seats     []Seat
+	Audiences []Audience
+}
+
+// Audience is chats in which the same people sit.
+type Audience struct {
+	Chats []chat.ID
+	Sits  []int // their places among the seats
+}
+
 // Chats lists the chats that the store knows.
 type Chats interface {
 	ChatIDs(ctx context.Context) ([]chat.ID, error)
@@ -47,7 +68,9 @@ type Roll struct {
 // RollChat is a chat on the roll.
 type RollChat struct {
 	directory.Chat
-	Name string
+	Name   string
+	Server string // of whose chats it is one; empty: of none
+	List   int64  // chats of one list have the same members
 }
 
 // Leavings is where leavers are kept, from the farewell to the removal and

@@ -106,7 +106,7 @@ func (s *Store) Told(ctx context.Context, id chat.ID, member chat.MemberID, what
 // Sitting implements engine.Colleagues.
 func (s *Store) Sitting(ctx context.Context, id chat.ID) ([]engine.Sitter, error) {
 	rows, err := s.query(ctx, `SELECT p.member, coalesce(m.name, ''), p.admin + p.owner > 0, coalesce(nullif(m.link, ''), m.person, ''), coalesce(m.bot, 0) > 0
-		FROM memberships p JOIN chats c ON c.n = p.chat
+		FROM memberships p JOIN chats c ON c.roster = p.chat
 		LEFT JOIN members m ON m.account = c.account AND m.id = coalesce((SELECT i.member FROM member_ids i WHERE i.account = c.account AND i.id = p.member), p.member)
 		WHERE c.account = ? AND c.id = ? ORDER BY p.member`, string(id.Account), id.Local)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) Sitting(ctx context.Context, id chat.ID) ([]engine.Sitter, error
 
 // SeatsOf implements engine.Colleagues.
 func (s *Store) SeatsOf(ctx context.Context, m hold.Member) ([]chat.ID, error) {
-	rows, err := s.query(ctx, `SELECT c.account, c.id FROM memberships p JOIN chats c ON c.n = p.chat WHERE c.account = ? AND p.member = ? ORDER BY p.since, c.n`,
+	rows, err := s.query(ctx, `SELECT c.account, c.id FROM memberships p JOIN chats c ON c.roster = p.chat WHERE c.account = ? AND p.member = ? ORDER BY p.since, c.n`,
 		string(m.Account), string(m.ID))
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 func (s *Store) Present(ctx context.Context, id chat.ID) ([]engine.Present, error) {
 	rows, err := s.query(ctx, `SELECT ms.member, COALESCE(p.id, ms.member), COALESCE(p.name, ''), COALESCE(p.bot, 0), COALESCE(p.guest, ''),
 			COALESCE(p.phone, ''), COALESCE(p.email, ''), CASE WHEN COALESCE(p.link, '') <> '' THEN p.link ELSE COALESCE(p.person, '') END
-		FROM memberships ms JOIN chats c ON c.n = ms.chat
+		FROM memberships ms JOIN chats c ON c.roster = ms.chat
 		LEFT JOIN member_ids i ON i.account = c.account AND i.id = ms.member
 		LEFT JOIN members p ON p.account = c.account AND p.id = COALESCE(i.member, ms.member)
 		WHERE c.account = ? AND c.id = ? ORDER BY ms.member`, string(id.Account), id.Local)

@@ -52,8 +52,9 @@ func (s *Store) Visibility(ctx context.Context, id chat.ID, messages []chat.Mess
 // presences lists who is, and who was, in a chat.
 func (s *Store) presences(ctx context.Context, id chat.ID) ([]breach.Presence, error) {
 	rows, err := s.query(ctx, `SELECT p.member, p.since, p.until, p.joined FROM (
-			SELECT chat, member, since, 0 AS until, joined FROM memberships UNION ALL SELECT chat, member, since, until, joined FROM stays
-		) AS p JOIN chats c ON c.n = p.chat WHERE c.account = ? AND c.id = ? ORDER BY p.since, p.member`, string(id.Account), id.Local)
+			SELECT m.member, m.since, 0 AS until, m.joined FROM memberships m JOIN chats c ON c.roster = m.chat WHERE c.account = ? AND c.id = ?
+			UNION SELECT s.member, s.since, s.until, s.joined FROM stays s JOIN chats c ON s.chat IN (c.n, c.roster) WHERE c.account = ? AND c.id = ?
+		) AS p ORDER BY p.since, p.member`, string(id.Account), id.Local, string(id.Account), id.Local)
 	if err != nil {
 		return nil, err
 	}
@@ -166,9 +167,9 @@ func (s *Store) Seen(ctx context.Context, id string) ([]breach.Seen, error) {
 // closed breach record is about, but for what a hold covers.
 func (t *tx) forgetStays(until time.Time, chats, members string) error {
 	free := ` IN (SELECT c.n FROM chats c WHERE c.account || '/' || c.id NOT IN (SELECT value FROM json_each(?)))`
-	if err := t.exec(`DELETE FROM stays WHERE until < ? AND chat`+free+`
+	if err := t.exec(`DELETE FROM stays WHERE until < ? AND chat NOT IN (SELECT h.roster FROM chats h WHERE h.account || '/' || h.id IN (SELECT value FROM json_each(?))) AND chat`+free+`
 		AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.n = stays.chat AND c.account || '/' || stays.member IN (SELECT value FROM json_each(?)))`,
-		millis(until), chats, members); err != nil {
+		millis(until), chats, chats, members); err != nil {
 		return err
 	}
 	if err := t.exec(`DELETE FROM breach_members WHERE breach IN (SELECT id FROM breaches WHERE closed > 0 AND closed < ? AND chat`+free+`)`, millis(until), chats); err != nil {

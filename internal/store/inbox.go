@@ -27,6 +27,7 @@ const (
 // chatRow is a chat's number and what the writer knows of its current epoch.
 type chatRow struct {
 	n     int64
+	list  int64 // whose list of members it has, mostly its own
 	epoch int64
 	slot  uint64
 }
@@ -38,10 +39,14 @@ func (t *tx) chat(id chat.ID, now time.Time) (chatRow, error) {
 		return row, nil
 	}
 	var row chatRow
-	err := t.row("SELECT n FROM chats WHERE account = ? AND id = ?", []any{string(id.Account), id.Local}, &row.n)
+	err := t.row("SELECT n, roster FROM chats WHERE account = ? AND id = ?", []any{string(id.Account), id.Local}, &row.n, &row.list)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = t.row("INSERT INTO chats (account, id, name, kind) VALUES (?, ?, ?, ?) RETURNING n",
 			[]any{string(id.Account), id.Local, "", string(chat.Team)}, &row.n)
+		row.list = row.n
+		if err == nil {
+			err = t.exec("UPDATE chats SET roster = n WHERE n = ?", row.n)
+		}
 		if err == nil {
 			err = t.plan(row.n, engine.Action{Key: fmt.Sprintf("notice/%d", row.n), Kind: "post", Due: now})
 		}
@@ -95,7 +100,8 @@ func (t *tx) receive(now time.Time, ev *chat.Event) error {
 		return err
 	}
 	if ev.Kind == chat.Added && ev.ChatKind.Valid() {
-		if err := t.exec("UPDATE chats SET name = ?, kind = ? WHERE n = ?", ev.Name, string(ev.ChatKind), row.n); err != nil {
+		if err := t.exec("UPDATE chats SET name = ?, kind = ?, server = CASE WHEN ? = '' THEN server ELSE ? END WHERE n = ?",
+			ev.Name, string(ev.ChatKind), ev.Server, ev.Server, row.n); err != nil {
 			return err
 		}
 	}

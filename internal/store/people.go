@@ -23,7 +23,7 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 	if (!spoke && ev.Kind != chat.Joined && ev.Kind != chat.Left && ev.Kind != chat.Removed) || (ev.Member == "" && ev.Kind != chat.Removed) {
 		return nil
 	}
-	met := fmt.Sprintf("%d/%s", row.n, ev.Member)
+	met := fmt.Sprintf("%d/%s", row.list, ev.Member)
 	if spoke && t.w.met[met] {
 		return nil
 	}
@@ -33,11 +33,10 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 	}
 	switch ev.Kind {
 	case chat.Removed:
-		t.w.met = nil
-		return errors.Join(t.past(row.n, now, ""), t.exec("DELETE FROM memberships WHERE chat = ?", row.n))
+		return t.empty(row, now)
 	case chat.Left:
 		delete(t.w.met, met)
-		return t.part(row.n, now, ev.Chat.Account, ev.Member)
+		return t.part(row.list, now, ev.Chat.Account, ev.Member)
 	}
 	if err := t.member(now, directory.Member{Account: ev.Chat.Account, ID: ev.Member, Name: ev.Name}, false); err != nil {
 		return err
@@ -46,10 +45,10 @@ func (t *tx) meet(row chatRow, now time.Time, ev *chat.Event) error {
 		t.w.met = map[string]bool{}
 	}
 	t.w.met[met] = spoke || ev.Name != "" // a name that was not known yet is learnt when they speak
-	return t.exec("INSERT INTO memberships (chat, member, since, joined) VALUES (?, ?, ?, ?) ON CONFLICT (chat, member) DO NOTHING", row.n, string(ev.Member), millis(now), bit(!spoke))
+	return t.exec("INSERT INTO memberships (chat, member, since, joined) VALUES (?, ?, ?, ?) ON CONFLICT (chat, member) DO NOTHING", row.list, string(ev.Member), millis(now), bit(!spoke))
 }
 
-// part notes that a member is out of a chat, by whichever id it listed them.
+// part notes that a member is off a list, by whichever id it has them.
 func (t *tx) part(n int64, now time.Time, account chat.Account, id chat.MemberID) error {
 	delete(t.w.met, fmt.Sprintf("%d/%s", n, id))
 	who, err := t.same(account, id)
@@ -131,98 +130,48 @@ func (s *Store) ChatIDs(ctx context.Context) ([]chat.ID, error) {
 	return collect(rows, func(id *chat.ID) []any { return []any{&id.Account, &id.Local} })
 }
 
-// SetRoster implements engine.People. Who came while the list was on its way
-// stays.
-func (s *Store) SetRoster(ctx context.Context, now, listed time.Time, id chat.ID, seats []engine.Seat) error {
-	return s.write.do(ctx, func(t *tx) error {
-		row, err := t.chat(id, now)
-		if err != nil {
-			return err
-		}
-		known, err := t.roster(row.n)
-		if err != nil {
-			return err
-		}
-		for _, m := range seats {
-			if err := t.member(now, m.Who, true); err != nil {
-				return err
-			}
-			if was, there := known[m.Member]; !there || was.Owner != m.Owner || was.Admin != m.Admin {
-				if err := t.exec(`INSERT INTO memberships (chat, member, owner, admin, since) VALUES (?, ?, ?, ?, ?)
-					ON CONFLICT (chat, member) DO UPDATE SET owner = excluded.owner, admin = excluded.admin`,
-					row.n, string(m.Member), bit(m.Owner), bit(m.Admin), millis(listed)); err != nil {
-					return err
-				}
-			}
-			delete(known, m.Member)
-		}
-		for gone, was := range known {
-			if was.since.Before(listed) {
-				delete(t.w.met, fmt.Sprintf("%d/%s", row.n, gone))
-				if err := t.past(row.n, listed, " AND member = ?", string(gone)); err != nil {
-					return err
-				}
-				if err := t.exec("DELETE FROM memberships WHERE chat = ? AND member = ?", row.n, string(gone)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-}
-
-// since is a membership and when it was first seen.
-type since struct {
-	directory.Membership
-	since time.Time
-}
-
-func (t *tx) roster(n int64) (map[chat.MemberID]since, error) {
-	st, err := t.stmt("SELECT member, owner, admin, since FROM memberships WHERE chat = ?")
-	if err != nil {
-		return nil, err
-	}
-	rows, err := st.QueryContext(t.ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := map[chat.MemberID]since{}
-	for rows.Next() {
-		var m since
-		var at int64
-		if err := rows.Scan(&m.Member, &m.Owner, &m.Admin, &at); err != nil {
-			return nil, err
-		}
-		m.since = fromMillis(at)
-		out[m.Member] = m
-	}
-	return out, rows.Err()
-}
-
 // Roll implements engine.People.
 func (s *Store) Roll(ctx context.Context) (engine.Roll, error) {
 	var out engine.Roll
 	if err := s.rollMembers(ctx, &out); err != nil {
 		return out, err
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT c.account, c.id, c.name, c.kind, m.member, m.owner, m.admin
-		FROM memberships m JOIN chats c ON c.n = m.chat ORDER BY c.account, c.id, m.member`)
+	lists, err := s.lists(ctx)
+	if err != nil {
+		return out, err
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT account, id, name, kind, server, roster FROM chats ORDER BY account, id")
 	if err != nil {
 		return out, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var c engine.RollChat
-		var m directory.Membership
-		if err := rows.Scan(&c.ID.Account, &c.ID.Local, &c.Name, &c.Kind, &m.Member, &m.Owner, &m.Admin); err != nil {
+		if err := rows.Scan(&c.ID.Account, &c.ID.Local, &c.Name, &c.Kind, &c.Server, &c.List); err != nil {
 			return out, err
 		}
-		if n := len(out.Chats); n == 0 || out.Chats[n-1].ID != c.ID {
+		if c.Members = lists[c.List]; len(c.Members) > 0 {
 			out.Chats = append(out.Chats, c)
 		}
-		last := &out.Chats[len(out.Chats)-1]
-		last.Members = append(last.Members, m)
+	}
+	return out, rows.Err()
+}
+
+// lists reads every list of members, by the number of the chat that it belongs to.
+func (s *Store) lists(ctx context.Context) (map[int64][]directory.Membership, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT chat, member, owner, admin FROM memberships ORDER BY chat, member")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[int64][]directory.Membership{}
+	for rows.Next() {
+		var n int64
+		var m directory.Membership
+		if err := rows.Scan(&n, &m.Member, &m.Owner, &m.Admin); err != nil {
+			return nil, err
+		}
+		out[n] = append(out[n], m)
 	}
 	return out, rows.Err()
 }
@@ -397,7 +346,7 @@ func (t *tx) forgetPeople(until, now time.Time) error {
 	}
 	leavers, err := gather(`SELECT l.key, c.account, c.id, l.member, l.person FROM leavers l JOIN chats c ON c.n = l.chat
 		WHERE CASE WHEN l.removed > 0 THEN l.removed ELSE l.due END < ?
-		AND NOT EXISTS (SELECT 1 FROM memberships s WHERE s.chat = l.chat AND s.member = l.shown) ORDER BY l.key LIMIT ?`)
+		AND NOT EXISTS (SELECT 1 FROM memberships s WHERE s.chat = c.roster AND s.member = l.shown) ORDER BY l.key LIMIT ?`)
 	if err != nil {
 		return err
 	}

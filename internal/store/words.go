@@ -161,7 +161,7 @@ type WishOut struct {
 // WishesOut lists who asks to be taken out and is still in, the oldest first.
 func (s *Store) WishesOut(ctx context.Context) ([]WishOut, error) {
 	rows, err := s.query(ctx, `SELECT c.account, c.id, c.name, w.member, w.asked FROM wishes_out w JOIN chats c ON c.n = w.chat
-		WHERE EXISTS (SELECT 1 FROM memberships s WHERE s.chat = w.chat AND s.member = w.member) ORDER BY w.asked, w.chat, w.member`)
+		WHERE EXISTS (SELECT 1 FROM memberships s WHERE s.chat = c.roster AND s.member = w.member) ORDER BY w.asked, w.chat, w.member`)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (s *Store) WishesOut(ctx context.Context) ([]WishOut, error) {
 
 // ChatsOf implements engine.Desk.
 func (s *Store) ChatsOf(ctx context.Context, m hold.Member) ([]engine.Chat, error) {
-	rows, err := s.query(ctx, "SELECT c.account, c.id, c.name, c.kind, c.noticed FROM chats c JOIN memberships s ON s.chat = c.n WHERE c.account = ? AND"+ids("s.member")+
+	rows, err := s.query(ctx, "SELECT c.account, c.id, c.name, c.kind, c.noticed FROM chats c JOIN memberships s ON s.chat = c.roster WHERE c.account = ? AND"+ids("s.member")+
 		"ORDER BY c.name, c.id", append([]any{string(m.Account)}, idArgs(m)...)...)
 	if err != nil {
 		return nil, err
@@ -215,10 +215,10 @@ func (s *Store) Holding(ctx context.Context, m hold.Member) (engine.Holding, err
 		{&h.Findings, "SELECT count(*), min(d.decided), max(d.decided) FROM decisions d JOIN chats c ON c.n = d.chat JOIN messages x ON x.chat = d.chat AND x.id = d.message WHERE c.account = ? AND" + ids("x.member")},
 		{&h.Texts, "SELECT count(*), NULL, NULL FROM kept k JOIN prompts p ON p.id = k.prompt JOIN chats c ON c.n = p.chat WHERE c.account = ? AND" + ids("p.member")},
 		{&h.Judgements, "SELECT count(*), min(asked), max(asked) FROM self_checks WHERE answered > 0 AND account = ? AND" + ids("member")},
-		{&h.Chats, "SELECT count(*), min(s.since), max(s.since) FROM memberships s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.member")},
+		{&h.Chats, "SELECT count(*), min(s.since), max(s.since) FROM memberships s JOIN chats c ON c.roster = s.chat WHERE c.account = ? AND" + ids("s.member")},
 		{&h.Suppressed, "SELECT count(*), min(s.since), max(s.since) FROM suppressions s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.owner")},
 		{&h.Exposures, "SELECT count(*), NULL, NULL FROM breach_members m JOIN breaches b ON b.id = m.breach JOIN chats c ON c.n = b.chat WHERE c.account = ? AND" + ids("m.member")},
-		{&h.Stays, "SELECT count(DISTINCT s.chat), min(s.since), max(s.until) FROM stays s JOIN chats c ON c.n = s.chat WHERE c.account = ? AND" + ids("s.member")},
+		{&h.Stays, "SELECT count(DISTINCT c.n), min(s.since), max(s.until) FROM stays s JOIN chats c ON s.chat IN (c.n, c.roster) WHERE c.account = ? AND" + ids("s.member")},
 	} {
 		if err := s.span(ctx, part.into, part.query, with...); err != nil {
 			return h, err
@@ -467,7 +467,7 @@ func (t *tx) forgetWords(until time.Time) error {
 		AND (m.id = languages.member OR m.id = (SELECT i.member FROM member_ids i WHERE i.account = languages.account AND i.id = languages.member)))`, millis(until)); err != nil {
 		return err
 	}
-	if err := t.exec("DELETE FROM wishes_out WHERE NOT EXISTS (SELECT 1 FROM memberships s WHERE s.chat = wishes_out.chat AND s.member = wishes_out.member)"); err != nil {
+	if err := t.exec("DELETE FROM wishes_out WHERE NOT EXISTS (SELECT 1 FROM memberships s JOIN chats c ON c.roster = s.chat WHERE c.n = wishes_out.chat AND s.member = wishes_out.member)"); err != nil {
 		return err
 	}
 	return t.exec("DELETE FROM self_checks WHERE asked < ?", millis(until))
