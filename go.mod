@@ -33,6 +33,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/ledongthuc/pdf v0.0.0-20260907135840-6c8c28e0e8a0 // indirect
+
 require (
 	github.com/bwmarrin/discordgo v0.29.0 // indirect
 	github.com/mdp/qrterminal/v3 v3.2.1

@@ -58,6 +58,14 @@ type Fetcher interface {
 	Fetch(ctx context.Context, id chat.ID, message chat.MessageID) (string, error)
 }
 
+// Downloader is implemented by bots whose platform gives out the files that are
+// posted. Without it no file is read.
+type Downloader interface {
+	// Download gives the bytes of a file that was posted with a message.
+	// ErrTooLarge when there are more than most, which are not read on then.
+	Download(ctx context.Context, id chat.ID, message chat.MessageID, f chat.File, most int64) ([]byte, error)
+}
+
 // Roster is implemented by bots whose platform lists who is in a chat. Without
 // it members are known as they are seen coming, speaking and going.
 type Roster interface {
@@ -254,6 +262,7 @@ var (
 	ErrTooLate     = errors.New("the platform allows this no longer")
 	ErrForbidden   = errors.New("the platform does not let the bot do this")
 	ErrGone        = errors.New("there is nothing left to do it to")
+	ErrTooLarge    = errors.New("it is larger than may be fetched")
 )
 
 // Busy is returned when the platform asks to be called again later. The effect

@@ -44,6 +44,7 @@ type File struct {
 	Policies     []string            `yaml:"policies" json:"policies,omitempty" jsonschema_description:"Policy packs that are adopted, by id or by the name of a YAML file. None named adopts council and emergency."`
 	Readers      Readers             `yaml:"readers" json:"readers,omitempty" jsonschema_description:"Who reads the chats, from which organisations, on which devices: what the conditions of policies are about."`
 	Exceptions   []Exception         `yaml:"exceptions" json:"exceptions,omitempty" jsonschema_description:"Dated permissions to do otherwise than a pack says. They end themselves."`
+	Files        FileReading         `yaml:"files" json:"files,omitempty" jsonschema_description:"How the files are read that people post. They are read in memory and dropped; what was not read is listed as a gap."`
 	Bots         Bots                `yaml:"bots" json:"bots,omitempty" jsonschema_description:"The platforms that the bot joins."`
 	Retention    []retention.Written `yaml:"retention" json:"retention,omitempty" jsonschema_description:"How long messages stay in chats, and what happens then."`
 	OwnData      map[string]string   `yaml:"own_data" json:"own_data,omitempty" jsonschema_description:"How long the product's own data stay, such as findings: 90 days; of findings, prompts, set-aside, arrivals, people and judgements."`
@@ -281,6 +282,7 @@ func (c *checker) check() {
 		c.fault("guidance", "guidance: write a whole address, such as https://intranet.example.gov.uk/chats")
 	}
 	c.mode("bots.practice.new_rooms", f.Bots.Practice.NewRooms)
+	c.files()
 	c.slack()
 	c.whatsApp()
 	c.discord()

@@ -27,6 +27,18 @@ type Finding struct {
 	Class      Class    `json:"-"`
 	Mask       string   `json:"mask"`              // the kind and at most two characters: "NHS number, ending 43"
 	Because    []string `json:"because,omitempty"` // the signals, in words; never a value
+	In         *In      `json:"in,omitempty"`      // the file that it was found in; nil: in the message
+}
+
+// In is where in a file that was posted something was found: numbers, never a
+// name. What is 0 is not known.
+type In struct {
+	Kind  string `json:"kind"` // of the file, such as sheet
+	File  int    `json:"file"` // its place among the files of the message, from 1
+	Page  int    `json:"page,omitempty"`
+	Sheet int    `json:"sheet,omitempty"`
+	Slide int    `json:"slide,omitempty"`
+	Row   int    `json:"row,omitempty"`
 }
 
 // Class is the kind of information that a finding is evidence of. Policy rows

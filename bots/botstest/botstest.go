@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -180,7 +181,7 @@ func same(t *testing.T, h Harness) {
 	})
 	mu.Lock()
 	defer mu.Unlock()
-	if len(then) < len(first) || !slices.Equal(then[:len(first)], first) {
+	if len(then) < len(first) || !reflect.DeepEqual(then[:len(first)], first) {
 		t.Errorf("delivered again as %+v, first as %+v", then, first)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -285,7 +286,7 @@ func TestWhatWasNotAcknowledgedIsDeliveredAfterARestart(t *testing.T) {
 		t.Fatalf("%d events were delivered, want 4", len(again))
 	}
 	for i := range again {
-		if again[i] != refused[i] {
+		if !reflect.DeepEqual(again[i], refused[i]) {
 			t.Errorf("delivered again as %+v, first as %+v", again[i], refused[i])
 		}
 	}

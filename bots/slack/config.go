@@ -29,6 +29,7 @@ func Needs(Deletion) []Need {
 		{"channels:read", "knowing its public channels and who is in them"},
 		{"chat:write", "saying anything at all"},
 		{"commands", "the shortcuts and /chaperone"},
+		{"files:read", "reading the files that people post"},
 		{"groups:history", "reading private channels"},
 		{"groups:read", "knowing its private channels and who is in them"},
 		{"groups:write", "removing leavers from private channels"},

@@ -157,7 +157,7 @@ func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
 		case e.New.Subtype == "tombstone": // the head of a thread was deleted
 			return []chat.Event{deleted(ev, e.New.TS)}
 		case e.New.Edited == nil, e.Old != nil && e.Old.Edited != nil && e.Old.Edited.TS == e.New.Edited.TS:
-			return nil // a preview was added, or a reply counted: nobody edited it
+			return refiled(b.id(ev.Chat.Local), e.EventTS, e.New, e.Old) // a preview was added, or a reply counted: nobody edited it
 		}
 		return []chat.Event{edited(b.id(ev.Chat.Local), e.New)}
 	}
@@ -171,6 +171,7 @@ func (b *Bot) messageEvents(ev chat.Event, e *event) []chat.Event {
 func (b *Bot) standing(id chat.ID, m *message) []chat.Event {
 	ev := chat.Event{
 		Key: "posted/" + m.TS, Kind: chat.Posted, Chat: id, At: at(m.TS), Member: author(m), Message: chat.MessageID(m.TS), Text: m.said(),
+		Files: m.files(),
 	}
 	if m.Thread != "" && m.Thread != m.TS {
 		ev.ReplyTo = chat.MessageID(m.Thread)
@@ -185,6 +186,7 @@ func edited(id chat.ID, m *message) chat.Event {
 	return chat.Event{
 		Key: "edited/" + m.TS + "/" + m.Edited.TS, Kind: chat.Edited, Chat: id, At: at(m.Edited.TS), Member: author(m),
 		Message: chat.MessageID(m.TS), Revision: revision(m.Edited.TS), Text: m.said(),
+		Files: m.files(),
 	}
 }
 

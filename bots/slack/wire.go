@@ -130,8 +130,14 @@ type edit struct {
 }
 
 type file struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Mode     string `json:"mode"`
+	Type     string `json:"mimetype"`
+	Size     size   `json:"size"`
+	Private  string `json:"url_private"`
+	Download string `json:"url_private_download"`
 }
 
 // UnmarshalJSON reads what can be read: what has another form than it should is

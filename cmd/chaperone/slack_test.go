@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"chaperone/internal/document/documenttest"
 )
 
 // TestScriptsOnSlack plays what is promised there, with chatlab in Slack's
@@ -27,6 +29,8 @@ import (
 //	end / crash
 //	slack say CHANNEL WHO TEXT       its timestamp is $TS from then on
 //	slack old CHANNEL WHO AGO TEXT   said some time ago, and delivered only now
+//	slack file CHANNEL WHO NAME [LINE…]   posts a file of that kind with those lines
+//	slack drop CHANNEL TS            its owner deletes the file of a message
 //	slack invite CHANNEL WHO         WHO brings the bot in
 //	slack edit CHANNEL WHO TS TEXT, slack delete CHANNEL WHO TS
 //	slack join CHANNEL WHO, slack leave CHANNEL WHO
@@ -212,6 +216,26 @@ func (s *slackStage) does(ts *testscript.TestScript, args []string) error {
 		err = errors.Join(set("channel", "user", "text"), s.tell("/say", in, &out))
 		ts.Setenv("TS", out.TS)
 		return err
+	case "file": // CHANNEL WHO NAME [LINE…]; a line that begins with "at http" says that it is elsewhere
+		if err := s.listens(); err != nil {
+			return err
+		}
+		var out struct {
+			TS string `json:"ts"`
+		}
+		f := map[string]any{"name": args[2]}
+		lines := args[3:]
+		if len(lines) > 0 && strings.HasPrefix(lines[0], "at http") {
+			f["link"], lines = strings.TrimPrefix(lines[0], "at "), lines[1:]
+		}
+		f["data"] = documenttest.File(args[2], lines...)
+		in["channel"], in["user"], in["hosted"] = args[0], args[1], []any{f}
+		err := s.tell("/say", in, &out)
+		ts.Setenv("TS", out.TS)
+		return err
+	case "drop":
+		in["channel"], in["ts"], in["n"] = args[0], args[1], 0
+		act = "dropfile"
 	case "old":
 		ago, parseErr := time.ParseDuration(args[2])
 		in["channel"], in["user"], in["ago_seconds"], in["text"] = args[0], args[1], int(ago.Seconds()), args[3]

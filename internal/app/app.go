@@ -66,6 +66,7 @@ type Config struct {
 	Guidance     string                     // the policy that every notice links to
 	SpeakUp      string                     // how to report wrongdoing past one's manager
 	Languages    []string                   // that posts to chats are written in; none: English
+	Files        engine.Files               // how the files are read that people post; zero: none is
 	Log          *slog.Logger
 
 	Circumstances engine.Circumstances // whom and what the conditions of policies are about
@@ -170,6 +171,7 @@ func open(ctx context.Context, c Config) (*App, error) {
 		Store:         a.store, Scanner: set, Packs: packs, Viewer: viewer, Filer: a.records, Bots: accounts,
 		Pace: c.pace(viewer.Zone), Officers: c.Officers,
 		Schedules: c.Schedules, Own: c.Own, Settings: c.Settings, Directory: people, Setting: a.setting, Words: c.words(), Now: a.now, NewID: newID, Changed: a.changed, Log: c.Log,
+		Files: c.Files,
 	})
 	return a, nil
 }

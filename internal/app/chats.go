@@ -110,5 +110,19 @@ func saysGap(g engine.Gap) string {
 	case g.Kind == chat.ByOthers:
 		return "a message was deleted by somebody other than its sender"
 	}
-	return string(g.Kind)
+	return saysUnread[g.Kind]
+}
+
+// saysUnread says of files why they were not read.
+var saysUnread = map[chat.Gap]string{
+	chat.FileKind:      "a file was posted that was not read: files of its kind are not",
+	chat.FilePicture:   "pictures, sound or films were posted on that day; what they show is not read",
+	chat.FileLarge:     "a file was posted that was not read: it is too large",
+	chat.FileLocked:    "a file was posted that was not read: it is locked with a password",
+	chat.FileDamaged:   "a file was posted that was not read: it is damaged, or not what it says it is",
+	chat.FileSlow:      "a file was posted that was not read: it took too long",
+	chat.FilePart:      "a file was posted of which only a part was read",
+	chat.FileGone:      "a file was posted that was not read: it was gone before it could be",
+	chat.FileForbidden: "a file was posted that was not read: the platform does not give it to the bot",
+	chat.FileFailed:    "a file was posted that was not read: it could not be fetched, however often it was tried",
 }

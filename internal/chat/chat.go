@@ -51,8 +51,8 @@ type EventKind string
 // Kind, Chat and At.
 const (
 	Added    EventKind = "added"    // the bot is now in the chat: Name (of the chat), ChatKind, Member (who added it, where the platform says)
-	Posted   EventKind = "posted"   // Member, Name, Message, Text, ReplyTo
-	Edited   EventKind = "edited"   // Member, Name, Message, Revision, Text (whole, as it now reads)
+	Posted   EventKind = "posted"   // Member, Name, Message, Text, ReplyTo, Files
+	Edited   EventKind = "edited"   // Member, Name, Message, Revision, Text and Files (whole, as it now reads)
 	Deleted  EventKind = "deleted"  // Member (who deleted it), Message
 	Reacted  EventKind = "reacted"  // Member, Message, Text (the reaction)
 	Joined   EventKind = "joined"   // Member, Name
@@ -87,6 +87,17 @@ type Event struct {
 	Done       bool
 	Since      time.Time
 	Gap        Gap
+	Files      []File
+}
+
+// File is a file that was posted with a message: where it is, never what is in
+// it. All of it is untrusted, and kept as the text of a message is.
+type File struct {
+	ID   string // the platform's own name for it, the same after an edit
+	Name string
+	Type string // its media type, where the platform says
+	Size int64  // in bytes, where the platform says
+	Ref  string // what its bot fetches it by, which may be a secret
 }
 
 // Gap says why the bot cannot vouch for a stretch of a chat.
@@ -99,4 +110,16 @@ const (
 	Undecrypted Gap = "undecryptable" // it arrived and could not be read
 	Unseen      Gap = "unseen"        // a message was deleted before it was read
 	ByOthers    Gap = "by-others"     // a message was deleted by somebody other than its sender and the bot
+
+	// Of files that were posted, and not read or not wholly.
+	FileKind      Gap = "file-kind"      // of a kind that is not read
+	FilePicture   Gap = "file-picture"   // pictures, sound and films, of one day
+	FileLarge     Gap = "file-large"     // larger than is read
+	FileLocked    Gap = "file-locked"    // with a password
+	FileDamaged   Gap = "file-damaged"   // or not what it says it is
+	FileSlow      Gap = "file-slow"      // it took too long to read
+	FilePart      Gap = "file-part"      // only a part of it was read
+	FileGone      Gap = "file-gone"      // the platform has it no longer
+	FileForbidden Gap = "file-forbidden" // the platform does not give it to the bot
+	FileFailed    Gap = "file-failed"    // it could not be fetched, however often it was tried
 )

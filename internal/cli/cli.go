@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chaperone/internal/app"
+	"chaperone/internal/document"
 	"chaperone/internal/store"
 )
 
@@ -44,6 +45,9 @@ func (e exitError) Unwrap() error { return e.err }
 
 // Main runs the command line and returns the exit code.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	if len(args) == 1 && args[0] == readPDF {
+		return document.ReadPDF(in, out)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	ignoreFileLimit()

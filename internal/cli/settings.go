@@ -29,6 +29,7 @@ func fromFile(f *config.File) (app.Config, error) {
 		Data: f.Data, Database: f.Database, KeyFile: f.KeyFile, Records: f.Records.Folder, Listen: f.Listen, Organisation: f.Organisation,
 		RulesDir: f.Rules.Directory, Zone: f.TimeZone, Guidance: f.Guidance, SpeakUp: f.SpeakUp, Languages: f.Languages, Policies: f.Policies, Chats: map[chat.ID]engine.Setting{},
 		Practice: f.Bots.Practice.Enabled, NewRoomsAct: f.Bots.Practice.NewRooms == config.Act,
+		Files: files(f.Files),
 	}
 	if f.Contact.Name != "" {
 		c.Ask = f.Contact.Name
@@ -197,7 +198,7 @@ func digests(f *config.File) (map[string]string, error) {
 	out := map[string]string{}
 	for part, v := range map[string]any{
 		"chats": f.Chats, "policies": f.Policies, "rules": f.Rules, "records": f.Records, "bots": f.Bots, "directory": f.Directory, "readers": f.Readers, "exceptions": f.Exceptions, "prompts": f.Prompts,
-		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact, "words": []any{f.Organisation, f.Guidance, f.Languages},
+		"sign-in": []any{f.SignIn, f.Address}, "contact": f.Contact, "files": f.Files, "words": []any{f.Organisation, f.Guidance, f.Languages},
 	} {
 		b, err := json.Marshal(v)
 		if err != nil {

@@ -205,6 +205,7 @@ type Store interface {
 	Wording
 	Desk
 	Joinings
+	Readings
 	Eraser
 }
 
@@ -228,13 +229,6 @@ type Pending struct {
 	Event chat.Event
 }
 
-// Said is a message within the context window.
-type Said struct {
-	Member chat.MemberID
-	At     time.Time // when we received it
-	Text   string
-}
-
 // Shown is a prompt together with what its member has been shown of it.
 type Shown struct {
 	*prompt.Prompt
@@ -249,6 +243,7 @@ type Load struct {
 	Events  []Pending
 	Prompts []Shown // those of the members and messages that the events speak of
 	Chosen  []Chosen
+	Read    map[chat.MessageID][]FileState // of the files of messages that were edited
 }
 
 // Settlement is everything that was decided about a batch of one chat's events.
@@ -271,6 +266,7 @@ type Settlement struct {
 	Silenced []Mark        // … and was found
 	Slot     uint64        // of the key of these marks
 	Breach   *BreachAct    // what was done about a breach
+	Readings []Reading     // of files that were posted
 }
 
 // Message is what was decided about one revision of one message.
@@ -281,6 +277,7 @@ type Message struct {
 	Revision int64
 	Deleted  bool          // only this is new, and By; nothing else of the row changes
 	By       chat.MemberID // who deleted it
+	Again    bool          // it takes the place of what was decided about the same revision
 	Unknown  bool          // it was edited and could not be scanned: only this and Revision are new
 	Label    string
 	Class    retention.Class // what a schedule calls it; empty: not known
@@ -399,6 +396,7 @@ type Options struct {
 	Own       retention.OwnPeriods
 	Settings  map[string]string // a digest of each further part of the configuration
 	Directory *Directory        // where people come from; nil: nobody is known to leave
+	Files     Files             // how the files are read that people post
 	Words     Notice            // what chats are told before anything is read there
 	Now       func() time.Time
 	NewID     func(time.Time) string // a new, unguessable record or prompt number
@@ -448,6 +446,7 @@ type Engine struct {
 	trended  string     // the day on which habits were last looked at
 	people   acquainted
 	joins    joinings
+	files    filing
 }
 
 // Counts is what an engine has done since it started.
@@ -460,7 +459,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		o: o, bots: map[chat.Account]bots.Bot{}, chats: map[chat.ID]*room{}, flying: map[int64]bool{}, showing: map[string]bool{},
 		troubles: map[string]string{}, ends: map[chat.Account]string{}, poke: make(chan struct{}, 1), tick: make(chan struct{}, 1),
-		clock: timekeeper{ready: make(chan struct{})},
+		clock: timekeeper{ready: make(chan struct{})}, files: filing{wake: make(chan struct{}, 1), under: map[string]bool{}},
 	}
 	if o.Reporter == nil {
 		e.o.Reporter = filed{o.Filer}
@@ -489,6 +488,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.work.Go(e.runActions)
 	e.work.Go(e.runClock)
+	e.work.Go(e.runFiles)
 	for _, b := range e.o.Bots {
 		e.work.Go(func() { e.runBot(b) })
 	}

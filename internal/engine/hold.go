@@ -56,7 +56,7 @@ func (b *batch) arrived(ev chat.Event, d policy.Decision) {
 	r := record.Record{
 		ID: b.e.o.NewID(b.now), Account: b.room.id.Account, Chat: b.room.id.Local, ChatName: b.load.Chat.Name, ChatKind: b.load.Chat.Kind,
 		Method: string(b.room.id.Account), CapturedBy: "chaperone", CapturedAt: b.now.UTC(), Form: record.Verbatim,
-		Messages: []record.Message{{ID: ev.Message, Sender: ev.Member, Name: ev.Name, SentAt: ev.At.UTC(), Revision: ev.Revision}},
+		Messages: []record.Message{{ID: ev.Message, Sender: ev.Member, Name: ev.Name, SentAt: ev.At.UTC(), Revision: ev.Revision, Left: len(ev.Files)}},
 	}
 	for _, h := range by {
 		r.Lines = append(r.Lines, policy.Line{Pack: "Hold", Version: h.ID, Row: "hold", Text: "Kept on arrival for " + h.Matter, Source: h.Reason})

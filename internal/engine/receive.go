@@ -21,6 +21,13 @@ const noticeWait = 5 * time.Second
 // about a chat before its notice stands there. The platform delivers again.
 var errNoNotice = errors.New("the notice has not been posted in this chat yet: nothing is read there before it is")
 
+// Said is a message within the context window.
+type Said struct {
+	Member chat.MemberID
+	At     time.Time // when we received it
+	Text   string
+}
+
 // room is what the engine holds about one chat while it runs.
 type room struct {
 	id      chat.ID

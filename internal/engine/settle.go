@@ -121,6 +121,9 @@ func (e *Engine) settled(b *batch) {
 	if len(b.s.Actions) > 0 {
 		nudge(e.poke)
 	}
+	if len(b.s.Readings) > 0 {
+		nudge(e.files.wake)
+	}
 	if len(b.s.Prompts) > 0 {
 		nudge(e.tick)
 	}
@@ -282,18 +285,24 @@ func (b *batch) scan(ctx context.Context, ev chat.Event) (found []rules.Finding,
 // said decides about a posted or edited message.
 func (b *batch) said(ev chat.Event, found []rules.Finding) {
 	b.room.recent = append(b.room.recent, Said{Member: ev.Member, At: b.now, Text: ev.Text})
-	found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold })
-	found, all := b.unjudged(ev.Text, b.seen(ev, found))
-	d := b.decide(ev, found)
-	all = b.kept(d, all)
+	found = b.seen(ev, slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Confidence < policy.Threshold }))
+	d, found := b.weigh(ev, ev.Text, append(found, b.stillIn(ev)...))
 	b.standIn(ev, d)
 	b.scam(ev, found)
-	m := Message{
-		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision,
-		Label: d.Label(), Class: classOf(d), Decision: d, Findings: all,
-	}
 	if b.held(ev.Member) {
 		b.arrived(ev, d)
+	}
+	b.attach(ev, found)
+}
+
+// weigh decides about a message by what was found in a text: its own, or that
+// of its files, too. It gives what asks.
+func (b *batch) weigh(ev chat.Event, text string, found []rules.Finding) (policy.Decision, []rules.Finding) {
+	found, all := b.unjudged(text, found)
+	d := b.decide(ev, found)
+	m := Message{
+		ID: ev.Message, Member: ev.Member, At: ev.At, Revision: ev.Revision, Again: len(text) != len(ev.Text),
+		Label: d.Label(), Class: classOf(d), Decision: d, Findings: placed(b.kept(d, all)),
 	}
 	sh := b.covering(ev.Message)
 	if d.Acts() && sh == nil {
@@ -308,7 +317,7 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 		if d.Has(policy.Report) {
 			b.inform(prompt.AboutSecret, sh, string(ev.Message))
 		}
-		b.mark(sh, ev, found)
+		b.mark(sh, ev.Message, text, found)
 		b.s.Keep = append(b.s.Keep, Keep{
 			Prompt: sh.ID, Message: ev.Message, Name: ev.Name, At: ev.At, Revision: ev.Revision, Text: ev.Text,
 		})
@@ -320,17 +329,18 @@ func (b *batch) said(ev chat.Event, found []rules.Finding) {
 		m.Prompt = sh.ID
 	}
 	b.s.Messages = append(b.s.Messages, m)
+	return d, found
 }
 
 // item is what a prompt may know of a flagged message.
 func item(sh *Shown, ev chat.Event, d policy.Decision, found []rules.Finding) prompt.Item {
 	it := prompt.Item{
 		Message: ev.Message, Revision: ev.Revision, At: ev.At,
-		Kind: d.Prompt, Outcome: d.Outcome, Duties: d.Duties, Lines: d.Lines,
+		Kind: d.Prompt, Outcome: d.Outcome, Duties: d.Duties, Lines: d.Lines, Files: len(ev.Files),
 	}
 	for _, f := range found {
 		if slices.Contains(d.Classes, f.Class) {
-			it.Found = append(it.Found, prompt.Found{Rule: f.Rule, Category: f.Category, Mask: f.Mask, Class: f.Class, Severity: f.Severity})
+			it.Found = append(it.Found, prompt.Found{Rule: f.Rule, Category: f.Category, Mask: f.Mask, Class: f.Class, Severity: f.Severity, In: f.In})
 		}
 	}
 	return it
@@ -443,7 +453,7 @@ func (b *batch) accept(sh *Shown, wish prompt.Wish, id, text string) Accepted {
 		}
 		r.Messages = append(r.Messages, record.Message{
 			ID: it.Message, Sender: sh.Author(), Name: cmp.Or(sh.FromName, sh.Name), SentAt: it.At.UTC(), Revision: it.Revision,
-			Deleted: it.State == prompt.Deleted,
+			Deleted: it.State == prompt.Deleted, Left: it.Files,
 		})
 		for _, l := range it.Lines {
 			if !slices.Contains(r.Lines, l) {

@@ -161,7 +161,7 @@ func (b *batch) unjudged(text string, found []rules.Finding) (open, all []rules.
 	j := b.judgements()
 	for _, f := range found {
 		mark, _ := Recognise(j.Key, text, f)
-		if !Suppressible(f.Class) || !j.Is[mark] {
+		if !Suppressible(f.Class) || readBefore(f) || !j.Is[mark] {
 			open, all = append(open, f), append(all, f)
 			continue
 		}
@@ -176,17 +176,17 @@ func (b *batch) unjudged(text string, found []rules.Finding) (open, all []rules.
 
 // mark notes what a prompt asks about, so that its member's judgement can be
 // remembered.
-func (b *batch) mark(sh *Shown, ev chat.Event, found []rules.Finding) {
+func (b *batch) mark(sh *Shown, id chat.MessageID, text string, found []rules.Finding) {
 	j := b.judgements()
-	of := func(a Marked) bool { return a.Prompt == sh.ID && a.Message == ev.Message }
+	of := func(a Marked) bool { return a.Prompt == sh.ID && a.Message == id }
 	j.Asked = slices.DeleteFunc(j.Asked, of) // of an earlier revision
 	b.s.Marked = slices.DeleteFunc(b.s.Marked, of)
 	for _, f := range found {
-		if !Suppressible(f.Class) {
+		if !Suppressible(f.Class) || readBefore(f) {
 			continue
 		}
-		a := Marked{Prompt: sh.ID, Message: ev.Message, Category: f.Category, Rule: f.Rule}
-		a.Mark, a.Whole = Recognise(j.Key, ev.Text, f)
+		a := Marked{Prompt: sh.ID, Message: id, Category: f.Category, Rule: f.Rule}
+		a.Mark, a.Whole = Recognise(j.Key, text, f)
 		if !slices.ContainsFunc(j.Asked, func(x Marked) bool { return of(x) && x.Mark == a.Mark }) {
 			j.Asked, b.s.Marked = append(j.Asked, a), append(b.s.Marked, a)
 		}

@@ -56,6 +56,7 @@ type Item struct {
 	Duties   []policy.Duty
 	Lines    []policy.Line
 	Found    []Found
+	Files    int // that were posted with it
 }
 
 // Found is what a prompt may say about a finding: never the value.
@@ -65,6 +66,7 @@ type Found struct {
 	Mask     string
 	Class    rules.Class
 	Severity rules.Severity
+	In       *rules.In // the file that it is in; nil: the message itself
 }
 
 // Prompt is one private question and everything that has become of it.

@@ -199,7 +199,7 @@ func (v Viewer) Show(p *Prompt, can Can) *bots.Prompt {
 			out.Messages = append(out.Messages, it.Message)
 		}
 		for _, f := range it.Found {
-			if line := capital(v.Texts.mask(f)); !slices.Contains(out.Found, line) {
+			if line := capital(v.Texts.mask(f) + v.Texts.in(f.In)); !slices.Contains(out.Found, line) {
 				out.Found = append(out.Found, line)
 			}
 		}

@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
+
+	"chaperone/rules"
 )
 
 // Words holds the texts of every language, by its code.
@@ -222,6 +225,26 @@ func (t *Texts) mask(f Found) string {
 		word += ", " + t.Masks["ending"] + " " + end
 	}
 	return word
+}
+
+// in says in which file something was found, and where in it: " (in the
+// spreadsheet you posted: sheet 2, row 14)".
+func (t *Texts) in(at *rules.In) string {
+	if at == nil {
+		return ""
+	}
+	out := " (" + cmp.Or(t.Masks["in_"+at.Kind], t.Masks["in_file"])
+	sign := ": "
+	for _, p := range []struct {
+		word string
+		n    int
+	}{{"page", at.Page}, {"sheet", at.Sheet}, {"slide", at.Slide}, {"row", at.Row}} {
+		if p.n > 0 {
+			out += fmt.Sprintf("%s%s %d", sign, t.Masks[p.word], p.n)
+			sign = ", "
+		}
+	}
+	return out + ")"
 }
 
 // Dates is how a language tells dates.

@@ -57,6 +57,7 @@ type Message struct {
 	Revision int64          `json:"revision"`
 	Deleted  bool           `json:"deleted_by_sender,omitempty"`
 	File     string         `json:"file,omitempty"`
+	Left     int            `json:"files_not_captured,omitempty"` // files that were posted with it, of which only the names are kept
 }
 
 // File is one part of a record's content.

@@ -85,7 +85,7 @@ func (t *tx) forgetAside(until, now time.Time) error {
 	if all {
 		return nil
 	}
-	n, err := t.change(`UPDATE events SET slot = 0, text = NULL, state = 1 WHERE state = 2 AND received < ? AND seq IN (
+	n, err := t.change(`UPDATE events SET slot = 0, text = NULL, files = NULL, state = 1 WHERE state = 2 AND received < ? AND seq IN (
 		SELECT e.seq FROM events e JOIN chats c ON c.n = e.chat WHERE e.state = 2 AND`+unheld("e.member")+`)`, millis(until), chats, members)
 	return errors.Join(err, t.forgot(now, retention.SetAside, n))
 }
@@ -114,6 +114,9 @@ func (s *Store) forgetRows(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if err := t.forgetWords(s.own.Before(retention.Prompts, now)); err != nil {
+			return err
+		}
+		if err := t.forgetReadings(s.own.Before(retention.Findings, now), chats, members); err != nil {
 			return err
 		}
 		n, err := t.change(`DELETE FROM decisions WHERE n IN (SELECT d.n FROM decisions d JOIN chats c ON c.n = d.chat
@@ -178,7 +181,7 @@ func heldNames(set hold.Set, now time.Time, membersOf func(person string) ([]hol
 
 // wanted lists the numbers of all keys that something still needs.
 func (t *tx) wanted() (map[uint64]bool, error) {
-	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0 UNION SELECT slot FROM sealed UNION SELECT slot FROM suppression_keys")
+	st, err := t.stmt("SELECT slot FROM epochs UNION SELECT slot FROM prompts WHERE slot > 0 UNION SELECT slot FROM events WHERE state = 2 AND slot > 0 UNION SELECT slot FROM sealed UNION SELECT slot FROM suppression_keys UNION SELECT slot FROM readings WHERE slot > 0")
 	if err != nil {
 		return nil, err
 	}

@@ -109,19 +109,22 @@ func (t *tx) receive(now time.Time, ev *chat.Event) error {
 		return err
 	}
 	var slot uint64
-	var text []byte
-	if ev.Text != "" {
+	var text, files []byte
+	if ev.Text != "" || len(ev.Files) > 0 {
 		if slot, err = t.epochSlot(ev.Chat, row, now); err != nil {
 			return err
 		}
 		if text, err = t.seal(slot, ev.Text); err != nil {
 			return err
 		}
+		if files, err = t.sealFiles(slot, ev.Files); err != nil {
+			return err
+		}
 	}
-	return t.exec(`INSERT INTO events (chat, key, kind, at, received, member, name, message, revision, prompt, answer, step, done, slot, text)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, key) DO NOTHING`,
+	return t.exec(`INSERT INTO events (chat, key, kind, at, received, member, name, message, revision, prompt, answer, step, done, slot, text, files)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, key) DO NOTHING`,
 		row.n, ev.Key, string(ev.Kind), millis(ev.At), millis(now), string(ev.Member), ev.Name, string(ev.Message),
-		ev.Revision, ev.Prompt, ev.Answer, ev.Step, ev.Done, int64(slot), text)
+		ev.Revision, ev.Prompt, ev.Answer, ev.Step, ev.Done, int64(slot), text, files)
 }
 
 // seal encrypts a text under a key of the ring.
@@ -176,12 +179,15 @@ func (s *Store) Take(ctx context.Context, id chat.ID, limit int) (engine.Load, e
 	if load.Prompts, err = s.concerned(ctx, id, n, load.Events); err != nil {
 		return load, err
 	}
-	load.Chosen, err = s.chosen(ctx, id, n, load.Events)
+	if load.Chosen, err = s.chosen(ctx, id, n, load.Events); err != nil {
+		return load, err
+	}
+	load.Read, err = s.fileStates(ctx, n, load.Events)
 	return load, err
 }
 
 func (s *Store) events(ctx context.Context, id chat.ID, n int64, limit int) ([]engine.Pending, error) {
-	rows, err := s.query(ctx, `SELECT seq, tries, key, kind, at, member, name, message, revision, prompt, answer, step, done, slot, text
+	rows, err := s.query(ctx, `SELECT seq, tries, key, kind, at, member, name, message, revision, prompt, answer, step, done, slot, text, files
 		FROM events WHERE chat = ? AND state = 0 ORDER BY seq LIMIT ?`, n, limit)
 	if err != nil {
 		return nil, err
@@ -193,13 +199,16 @@ func (s *Store) events(ctx context.Context, id chat.ID, n int64, limit int) ([]e
 		ev := &p.Event
 		var at int64
 		var slot uint64
-		var text []byte
+		var text, files []byte
 		if err := rows.Scan(&p.Seq, &p.Tries, &ev.Key, &ev.Kind, &at, &ev.Member, &ev.Name, &ev.Message, &ev.Revision,
-			&ev.Prompt, &ev.Answer, &ev.Step, &ev.Done, &slot, &text); err != nil {
+			&ev.Prompt, &ev.Answer, &ev.Step, &ev.Done, &slot, &text, &files); err != nil {
 			return nil, err
 		}
 		ev.At = fromMillis(at)
 		if ev.Text, err = s.unseal(slot, text); err != nil {
+			return nil, err
+		}
+		if ev.Files, err = s.openFiles(slot, files); err != nil {
 			return nil, err
 		}
 		out = append(out, p)

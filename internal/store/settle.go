@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, in engine.Settlement) error {
 		if err != nil {
 			return err
 		}
-		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.claims, t.actions, t.departures, t.suppressions, t.breach}
+		steps := []func(chatRow, engine.Settlement) error{t.marks, t.messages, t.prompts, t.keep, t.records, t.arrivals, t.claims, t.actions, t.departures, t.suppressions, t.breach, t.readings}
 		for _, step := range steps {
 			if err := step(row, in); err != nil {
 				return fmt.Errorf("settling in %s: %w", in.Chat, err)
@@ -74,7 +74,7 @@ func (t *tx) aside(seq int64) error {
 	if sealed, err = t.seal(slot, string(plain)); err != nil {
 		return err
 	}
-	return t.exec("UPDATE events SET state = 2, tries = tries + 1, slot = ?, text = ? WHERE seq = ?", int64(slot), sealed, seq)
+	return t.exec("UPDATE events SET state = 2, tries = tries + 1, slot = ?, text = ?, files = NULL WHERE seq = ?", int64(slot), sealed, seq)
 }
 
 // body is what is kept of a decision. It holds no matched text.
@@ -124,6 +124,11 @@ func (t *tx) messages(row chatRow, in engine.Settlement) error {
 		b, err := json.Marshal(body{Outcome: m.Decision.Outcome, Duties: m.Decision.Duties, Lines: m.Decision.Lines, Findings: m.Findings, Classes: classes(m.Findings), Facts: m.Decision.Facts})
 		if err != nil {
 			return err
+		}
+		if m.Again {
+			if err := t.exec("DELETE FROM decisions WHERE chat = ? AND message = ? AND revision = ?", row.n, string(m.ID), m.Revision); err != nil {
+				return err
+			}
 		}
 		if err := t.exec("INSERT INTO decisions (chat, message, revision, decided, label, body) VALUES (?, ?, ?, ?, ?, ?)",
 			row.n, string(m.ID), m.Revision, millis(in.Now), m.Label, string(b)); err != nil {

@@ -36,6 +36,8 @@ type doing struct {
 	Command  string            `json:"command"`
 	Invited  string            `json:"invited"`
 	Ago      int               `json:"ago_seconds"`
+	Hosted   []Hosted          `json:"hosted"`
+	N        int               `json:"n"`
 }
 
 // Control serves the control API: what people do, what clients did, and what
@@ -57,8 +59,13 @@ func (l *Lab) actions(mux *http.ServeMux) {
 	mux.HandleFunc("POST /weather", takes(func(w Weather) (any, error) { l.SetWeather(w); return nil, nil }))
 	mux.HandleFunc("POST /inject", takes(func(p json.RawMessage) (any, error) { l.Inject(p); return nil, nil }))
 	for path, do := range map[string]func(doing) (any, error){
-		"/revoke": func(d doing) (any, error) { return nil, l.Revoke(d.Token) },
+		"/revoke":   func(d doing) (any, error) { return nil, l.Revoke(d.Token) },
+		"/dropfile": func(d doing) (any, error) { return nil, l.DropFile(d.Channel, d.TS, d.N) },
 		"/say": func(d doing) (any, error) {
+			if len(d.Hosted) > 0 {
+				ts, err := l.Post(d.Channel, d.User, d.Text, d.Hosted...)
+				return map[string]string{"ts": ts}, err
+			}
 			if d.Ago > 0 {
 				ts, err := l.SayBefore(d.Channel, d.User, d.Text, time.Duration(d.Ago)*time.Second)
 				return map[string]string{"ts": ts}, err

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -238,11 +237,7 @@ func (l *Lab) show(c *Channel, m *Message, meta bool) answer {
 		out["metadata"] = m.Metadata
 	}
 	if len(m.Files) > 0 {
-		list := []answer{}
-		for i, name := range m.Files {
-			list = append(list, answer{"id": fmt.Sprintf("F%s%d", strings.ReplaceAll(m.TS, ".", ""), i), "name": name, "title": name, "mode": "hosted"})
-		}
-		out["files"] = list
+		out["files"] = l.showFiles(m)
 	}
 	var newest string
 	n := 0

@@ -23,10 +23,12 @@ type gate struct {
 // beyond are keys that real answers have and the samples do not, each with the
 // place where it is documented.
 var beyond = map[string][]string{
-	"message":               {"/event/reply_count", "/event/latest_reply", "/event/files", "/event/app_id", "/event/subtype"}, // message, in the events reference
-	"message/file_share":    {"/event/files"},
-	"conversations.history": {"/response_metadata"},
-	"conversations.replies": {"/messages/subtype"}, // a message of its own kind, in the messages reference
+	"message":                 {"/event/reply_count", "/event/latest_reply", "/event/files", "/event/app_id", "/event/subtype"}, // message, in the events reference
+	"message/file_share":      {"/event/files", "/event/team"},
+	"message/message_changed": {"/event/message/files", "/event/previous_message/files"},
+	"message/message_deleted": {"/event/previous_message/files"},
+	"conversations.history":   {"/response_metadata"},
+	"conversations.replies":   {"/messages/subtype"}, // a message of its own kind, in the messages reference
 
 	"interactive/BlockAction":    {"/actions/selected_options", "/actions/selected_option", "/view/blocks", "/message/metadata"}, // in the Block Kit reference
 	"interactive/ViewSubmission": {"/view/blocks"},                                                                               // in the views reference

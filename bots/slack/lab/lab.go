@@ -134,7 +134,8 @@ type Lab struct {
 	homes     map[string]*View // by whom they are shown to
 	triggers  map[string]trigger
 	responses map[string]*response
-	host      string // where clients reach the server
+	hosted    map[string]Hosted // files, by their ids
+	host      string            // where clients reach the server
 	calls     []Call
 	wrong     []string
 	faults    []*Fault
@@ -245,6 +246,8 @@ func (l *Lab) Handler() http.Handler {
 	mux.HandleFunc("GET /link/", l.socket)
 	mux.HandleFunc("PATCH /scim/v1/Users/{id}", l.scim)
 	mux.HandleFunc("POST /respond/{id}", l.respond)
+	mux.HandleFunc("GET /files-pri/{file}/{name}", l.file)
+	mux.HandleFunc("GET /files-pri/{file}/download/{name}", l.file)
 	return mux
 }
 
