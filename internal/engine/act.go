@@ -428,6 +428,9 @@ func (e *Engine) follow(f *Finished, sh *Shown) {
 		if a.Kind == File && f.Outcome == Done {
 			sh.FiledNow(f.Now, a.Record)
 		}
+		if cannot := f.Outcome == Forbidden || f.Outcome == Unsupported || f.Outcome == TooLate; cannot && a.Kind == Kind(bots.Delete) {
+			sh.Refuse() // the member is asked to do it
+		}
 		if f.Outcome == Held {
 			sh.Hold(true) // the member is told why nothing was deleted
 		}

@@ -105,6 +105,7 @@ type Prompt struct {
 	Claim     string        // the record of their reason
 	Delegated time.Time     // their delegate was told
 	Governed  time.Time     // information governance was told
+	Refused   bool          // the platform did not let the bot delete what the member wanted deleted
 	Raised    time.Time     // it was brought before the chat's administrators
 }
 
@@ -309,6 +310,14 @@ func (p *Prompt) Hold(held bool) bool {
 	p.Held = held
 	p.Version++
 	return true
+}
+
+// Refuse notes that the bot may not delete what the member wanted deleted.
+func (p *Prompt) Refuse() {
+	if !p.Refused {
+		p.Refused = true
+		p.Version++
+	}
 }
 
 // Holds reports whether the texts of the covered messages are still needed:

@@ -86,7 +86,7 @@ var (
 		"drift", "care", "exceptional", "channel", "retention", "held", "received",
 		"received-held", "farewell", "farewell-now", "farewell-held"}
 	notes = []string{"put-right", "gone", "answered", "judged", "judged-again", "deleted", "filing", "filed", "wrong", "escalated", "lapsed", "withdrawn", "reminded", "held",
-		"asked", "exceptional", "claimed", "more", "shown"}
+		"asked", "exceptional", "claimed", "more", "shown", "refused"}
 	posts     = []string{"closed"}
 	fiveSteps = []string{StepCalm, StepMessage, StepMedia, StepBackups, StepManager}
 	steps     = append([]string{StepControl, StepChange, StepOfficer, StepKeep, StepStay, StepMove, StepConsent, StepReply, StepReview, StepHandOver, StepCopies}, fiveSteps...)
@@ -365,6 +365,10 @@ func (v Viewer) note(p *Prompt, val Values) string {
 		return v.Texts.say("notes.filed", val) + " " + v.Texts.say("notes.held", val)
 	case p.Held && deletes && p.State == Answered:
 		return v.Texts.say("notes.held", val)
+	case p.Refused && deletes && p.Filed && !p.left():
+		return v.Texts.say("notes.filed", val) + " " + v.Texts.say("notes.refused", val)
+	case p.Refused && deletes && p.State == Answered && !p.left():
+		return v.Texts.say("notes.refused", val)
 	case p.Filed:
 		return v.Texts.say("notes.filed", val)
 	case p.Record != "":

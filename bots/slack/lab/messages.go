@@ -145,7 +145,8 @@ func (l *Lab) changed(c *Channel, m *Message, old answer) {
 }
 
 // remove deletes a message: one's own, or as an administrator wherever they can
-// see it, but never in a conversation of others.
+// see it, but never in a conversation of others, nor what another organisation's
+// people wrote.
 func (l *Lab) remove(q *request) (answer, string) {
 	c, name := l.seen(q)
 	if name != "" {
@@ -155,7 +156,8 @@ func (l *Lab) remove(q *request) (answer, string) {
 	if m == nil || m.Subtype == "tombstone" {
 		return nil, "message_not_found"
 	}
-	may := m.User == q.token.User || (q.token.Kind == "user" && l.admin(q.token.User) && c.typ() != "im" && c.typ() != "mpim")
+	author := l.people[m.User]
+	may := m.User == q.token.User || (q.token.Kind == "user" && l.admin(q.token.User) && c.typ() != "im" && c.typ() != "mpim" && (author == nil || !author.Outside))
 	if !may {
 		return nil, "cant_delete_message"
 	}
