@@ -73,6 +73,26 @@ type Roster interface {
 	Members(ctx context.Context, id chat.ID) ([]Member, error)
 }
 
+// Servers is implemented by bots whose chats are those of servers, and who list a
+// server once rather than each of its chats.
+type Servers interface {
+	// Server lists who is in the server that a chat belongs to.
+	Server(ctx context.Context, id chat.ID) (Server, error)
+}
+
+// Server is who is in a server, each once, and in which of its chats.
+type Server struct {
+	ID        string
+	Members   []Member
+	Audiences []Audience
+}
+
+// Audience is chats in which the same members are.
+type Audience struct {
+	Chats   []chat.ID
+	Members []int // their places in the list of the server
+}
+
 // Member is somebody in a chat, as the platform vouches for them. What it does
 // not vouch for is left empty: a number is never made of the digits of an id.
 type Member struct {

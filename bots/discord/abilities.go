@@ -130,9 +130,7 @@ func (b *Bot) Members(ctx context.Context, id chat.ID) ([]bots.Member, error) {
 	var out []bots.Member
 	for _, who := range list {
 		if p := g.may(who, c); p.has(view) {
-			out = append(out, bots.Member{
-				ID: chat.MemberID(who.User.ID), Name: who.shown(), Bot: who.User.Bot, Owner: who.User.ID == g.Owner, Admin: p.has(administrator),
-			})
+			out = append(out, g.listed(who, p))
 		}
 	}
 	return out, nil

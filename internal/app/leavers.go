@@ -284,10 +284,21 @@ func (a *App) membersList(ctx context.Context, _ struct{}) ([]Member, error) {
 		return nil, err
 	}
 	chats := map[hold.Member][]string{}
+	shared := map[int64]int{}
 	for _, c := range o.Roll.Chats {
+		shared[c.List]++
+	}
+	for _, c := range o.Roll.Chats {
+		name, n := c.ID.String(), shared[c.List]
+		if n == 0 {
+			continue // it stands with the first of those that have the same members
+		}
+		if shared[c.List] = 0; n > 1 {
+			name += fmt.Sprintf(" and %d more of its server", n-1)
+		}
 		for _, m := range c.Members {
 			key := hold.Member{Account: c.ID.Account, ID: m.Member}
-			chats[key] = append(chats[key], c.ID.String())
+			chats[key] = append(chats[key], name)
 		}
 	}
 	known := map[hold.Member]directory.Matched{}

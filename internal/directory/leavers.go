@@ -265,7 +265,11 @@ func (p *planner) review() {
 				due = append(due, candidate{Step: st, admin: admin})
 			}
 		}
-		for _, d := range p.keepAdmins(due, admins) {
+		due = p.keepAdmins(due, admins)
+		for _, names := range c.Beside {
+			due = p.keepBeside(c, names, due)
+		}
+		for _, d := range due {
 			d.size = size
 			p.due = append(p.due, d)
 		}
@@ -306,6 +310,28 @@ func (p *planner) called(account chat.Account, id chat.MemberID, m *Member) []Pe
 		}
 	}
 	return slices.DeleteFunc(names, func(n PersonID) bool { return n == "" })
+}
+
+// keepBeside is keepAdmins for another chat that whoever is removed from this one
+// is out of too.
+func (p *planner) keepBeside(c Chat, names []string, due []candidate) []candidate {
+	if len(due) == 0 {
+		return due
+	}
+	c.Administrators = names
+	named, admins := p.administrators(c)
+	theirs := slices.Clone(due)
+	for i := range theirs {
+		theirs[i].admin = named[theirs[i].As]
+	}
+	stay := map[chat.MemberID]bool{}
+	for _, d := range theirs {
+		stay[d.As] = true
+	}
+	for _, d := range p.keepAdmins(theirs, admins) {
+		delete(stay, d.As)
+	}
+	return slices.DeleteFunc(due, func(d candidate) bool { return stay[d.As] })
 }
 
 // keepAdmins takes the administrators off the list when the chat would be left

@@ -561,3 +561,21 @@ func TestABatchWithinTheLimitStaysWithinIt(t *testing.T) {
 		t.Errorf("after the first of four %d are left: %v", len(p.Removals), p.Stopped)
 	}
 }
+
+// Whoever is removed from a chat of a server is out of its other chats: those keep
+// two of their named administrators too.
+func TestTheOtherChatsOfAServerKeepTheirAdministrators(t *testing.T) {
+	for _, c := range []struct {
+		beside [][]string
+		want   int
+	}{{nil, 1}, {[][]string{{"m5", "m6", "m7"}}, 1}, {[][]string{{"m5", "m6"}}, 0}} {
+		s := world(200)
+		leaveAll(&s, 5, 6)
+		turn(&s, 24*time.Hour)
+		s.Directory.At = s.Now
+		s.Chats[0].Beside = c.beside
+		if p := Leavers(s); len(p.Removals) != c.want || c.want == 0 && (len(p.Alarms) == 0 || p.Alarms[0].Kind != LastAdmin) {
+			t.Errorf("%q are removed beside %q: %+v", who(p.Removals), c.beside, p.Alarms)
+		}
+	}
+}

@@ -47,8 +47,9 @@ func effective(p *Person, zone *time.Location) time.Time {
 type Chat struct {
 	ID             chat.ID
 	Kind           chat.Kind
-	Watched        bool     // not switched on: what would be done there is told, and nothing done
-	Administrators []string // as the configuration names them: by member id, person or name
+	Watched        bool       // not switched on: what would be done there is told, and nothing done
+	Administrators []string   // as the configuration names them: by member id, person or name
+	Beside         [][]string // those of other chats that whoever is removed from this one is out of too
 	Members        []Membership
 	Whole          bool // a whole workspace: being removed from it ends an account, and two people have to agree to each
 }

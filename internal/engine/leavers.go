@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -52,7 +51,8 @@ type departing struct {
 	languages map[directory.PersonID]string // that were stored; nil: none by this process
 
 	news   atomic.Bool // something changed that a plan depends on
-	relist sync.Map    // chats whose members changed
+	relist sync.Map    // chats whose members changed, each with the number of the change
+	marks  atomic.Int64
 }
 
 // stir notes that something changed that a plan about leavers depends on.
@@ -67,7 +67,7 @@ func (e *Engine) stir() {
 func (e *Engine) stirred(events []chat.Event) {
 	for _, ev := range events {
 		if ev.Kind == chat.Added || ev.Kind == chat.Joined || ev.Kind == chat.Left || ev.Kind == chat.Removed {
-			e.leaving.relist.Store(ev.Chat, true)
+			e.leaving.relist.Store(ev.Chat, e.leaving.marks.Add(1))
 			e.stir()
 		}
 	}
@@ -410,31 +410,8 @@ func (e *Engine) listMembers(ctx context.Context) {
 		if !ok || (!changed && !w.listed[id].IsZero() && time.Since(w.listed[id]) < listEvery) {
 			continue
 		}
-		w.relist.Delete(id)
-		if err := e.list(ctx, list, id); err != nil && ctx.Err() == nil {
+		if err := e.list(ctx, list, id, chats); err != nil && ctx.Err() == nil {
 			e.o.Log.Warn("the members of a chat cannot be listed; they are known as they were seen", "chat", id, "err", err)
 		}
-		w.listed[id] = time.Now()
 	}
-}
-
-func (e *Engine) list(ctx context.Context, from bots.Roster, id chat.ID) error {
-	listed := e.o.Now()
-	members, err := from.Members(ctx, own(id))
-	if err != nil {
-		return err
-	}
-	seats := make([]Seat, 0, len(members))
-	for _, m := range members {
-		m = escapedMember(m)
-		s := Seat{Membership: directory.Membership{Member: m.ID, Owner: m.Owner, Admin: m.Admin}}
-		s.Who = directory.Member{Account: id.Account, ID: m.ID, Also: m.Also, Name: m.Name, Bot: m.Bot}
-		if strings.HasPrefix(m.Phone, "+") { // what is no number is none
-			s.Who.Phone, _ = directory.Phone(m.Phone, "44")
-		}
-		s.Who.Email, _ = directory.Email(m.Email)
-		seats = append(seats, s)
-	}
-	slices.SortFunc(seats, func(a, b Seat) int { return cmp.Compare(a.Member, b.Member) })
-	return e.o.Store.SetRoster(ctx, e.o.Now(), listed, id, seats)
 }

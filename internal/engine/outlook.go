@@ -69,6 +69,7 @@ func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 	if s.Frozen, err = e.frozen(ctx, o.Leaving.Brake); err != nil {
 		return o, err
 	}
+	all := make([]RollChat, 0, len(o.Roll.Chats))
 	for _, c := range o.Roll.Chats {
 		set := e.o.Setting(c.ID)
 		if set.Kind.Valid() {
@@ -78,8 +79,9 @@ func (e *Engine) outlook(ctx context.Context, d Directory) (Outlook, error) {
 		if b, ok := e.bots[c.ID.Account].(bots.Ender); ok {
 			c.Whole = b.Ends(own(c.ID))
 		}
-		s.Chats = append(s.Chats, c.Chat)
+		all = append(all, c)
 	}
+	s.Chats = once(all)
 	for _, l := range o.Leaving.Leavers {
 		if !l.Told.IsZero() {
 			at := l.Shown
