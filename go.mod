@@ -33,10 +33,9 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/ledongthuc/pdf v0.0.0-20260907135840-6c8c28e0e8a0 // indirect
-
 require (
 	github.com/bwmarrin/discordgo v0.29.0 // indirect
+	github.com/ledongthuc/pdf v0.0.0-20260907135840-6c8c28e0e8a0
 	github.com/mdp/qrterminal/v3 v3.2.1
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e
 	rsc.io/qr v0.2.0 // indirect

@@ -157,6 +157,7 @@ func (b *Bot) standing(local string, m *message) []chat.Event {
 	ev := chat.Event{
 		Key: "posted/" + m.ID, Kind: chat.Posted, Chat: b.id(local), At: m.At.UTC(), Member: chat.MemberID(m.Author.ID), Name: m.Author.shown(),
 		Message: messageID(local, m.Channel, m.ID), Text: m.said(),
+		Files: m.files(),
 	}
 	if m.Reference != nil && m.Reference.Message != "" {
 		ev.ReplyTo = messageID(local, m.Channel, m.Reference.Message)

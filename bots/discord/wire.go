@@ -43,11 +43,9 @@ type message struct {
 	Edited     *time.Time      `json:"edited_timestamp"`
 	Type       int             `json:"type"`
 	Components json.RawMessage `json:"components"`
-	Files      []struct {
-		Name string `json:"filename"`
-	} `json:"attachments"`
-	broken    bool // it has another form than it should
-	Reference *struct {
+	Files      []attachment    `json:"attachments"`
+	broken     bool            // it has another form than it should
+	Reference  *struct {
 		Message string `json:"message_id"`
 		Channel string `json:"channel_id"`
 	} `json:"message_reference"`

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"chaperone/internal/document/documenttest"
 )
 
 // TestScriptsOnDiscord plays what is promised there, with chatlab in Discord's
@@ -23,6 +25,7 @@ import (
 //	run [flags]                        start "chaperone run" on $WORK/chaperone.yaml
 //	end / crash
 //	discord say CHANNEL WHO TEXT       its id is $ID from then on
+//	discord file CHANNEL WHO NAME [ended] [LINE…]   posts a file with those lines; ended: its address has
 //	discord edit CHANNEL WHO ID TEXT, discord delete CHANNEL WHO ID
 //	discord press WHO LABEL [TEXT]     a button of the newest prompt of WHO
 //	discord tap WHO CHANNEL LABEL      a button of the newest message there that has it; alone for CHANNEL: what they alone see
@@ -143,6 +146,14 @@ func (s *discordStage) does(ts *testscript.TestScript, args []string) error {
 			delete(in, "channel")
 		}
 		return errors.Join(err, s.tell("/say", in, &out))
+	case "file": // CHANNEL WHO NAME [ended] [LINE…]
+		in["channel"], in["user"], in["file"] = args[0], args[1], args[2]
+		lines := args[3:]
+		if len(lines) > 0 && lines[0] == "ended" {
+			in["ended"], lines = true, lines[1:]
+		}
+		in["data"] = documenttest.File(args[2], lines...)
+		return errors.Join(s.listens(), s.tell("/say", in, &out))
 	case "old":
 		minutes, err := strconv.Atoi(args[2])
 		args = slices.Delete(args, 2, 3)

@@ -125,6 +125,8 @@ type doing struct {
 	Text    string `json:"text"`
 	Name    string `json:"name"`
 	File    string `json:"file"`
+	Data    []byte `json:"data"`
+	Ended   bool   `json:"ended"`
 	Emoji   string `json:"emoji"`
 	Custom  string `json:"custom_id"`
 	Closed  bool   `json:"closed"`
@@ -152,7 +154,7 @@ func (l *Lab) Control() http.Handler {
 			if d.Channel == 0 {
 				return made(l.SayAlone(d.User, l.anyBot(), d.Text))
 			}
-			return made(l.SayMore(d.User, d.Channel, Words{Text: d.Text, ReplyTo: d.Message, File: d.File, Ago: time.Duration(d.Minutes) * time.Minute}))
+			return made(l.SayMore(d.User, d.Channel, Words{Text: d.Text, ReplyTo: d.Message, File: d.File, Data: d.Data, Ended: d.Ended, Ago: time.Duration(d.Minutes) * time.Minute}))
 		},
 		"/edit":    func(d doing) (any, error) { return nil, l.Edit(d.User, d.Channel, d.Message, d.Text) },
 		"/delete":  func(d doing) (any, error) { return nil, l.Delete(d.User, d.Channel, d.Message) },

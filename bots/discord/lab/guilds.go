@@ -309,7 +309,7 @@ func (l *Lab) sign(a *Attachment) string {
 
 func (l *Lab) seal(parts ...string) string {
 	h := hmac.New(sha256.New, l.secret)
-	fmt.Fprint(h, parts)
+	fmt.Fprint(h, parts, l.epoch)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

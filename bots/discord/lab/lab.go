@@ -29,6 +29,7 @@ type Lab struct {
 	faults   []*Fault
 	gate     *gate
 	secret   []byte // signs the addresses of attachments
+	epoch    int    // of these addresses: those of another have ended
 	cut      bool   // the gateway accepts nobody
 }
 

@@ -431,7 +431,11 @@ func (l *Lab) attachment(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	l.calls = append(l.calls, Call{At: l.now(), Method: r.Method, Path: r.URL.Path, Route: "GET /attachments"})
+	status := http.StatusOK
+	if data == nil {
+		status = http.StatusNotFound
+	}
+	l.calls = append(l.calls, Call{At: l.now(), Method: r.Method, Path: r.URL.Path, Route: "GET /attachments", Status: status})
 	l.mu.Unlock()
 	if data == nil {
 		http.Error(w, "This content is no longer available.", http.StatusNotFound)

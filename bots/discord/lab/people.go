@@ -21,6 +21,7 @@ type Words struct {
 	ReplyTo ID
 	File    string // the name of a file that comes with it; empty is none
 	Data    []byte
+	Ended   bool          // the address that is told of it has ended; the message gives a new one
 	Ago     time.Duration // how long ago it was said; it is told of now
 }
 
@@ -60,6 +61,9 @@ func (l *Lab) SayMore(who, channel ID, w Words) (ID, error) {
 		m.Attachments = append(m.Attachments, a)
 	}
 	l.posted(c, m)
+	if w.Ended {
+		l.epoch++
+	}
 	return m.ID, nil
 }
 
