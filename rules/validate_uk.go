@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -265,7 +266,7 @@ func phone(v string) bool {
 		d = d[1:]
 	}
 	if international && !(len(d) > 2 && d[0] == 4 && d[1] == 4) {
-		return len(d) >= 8 && len(d) <= 18 && !allSame(d) && abroad(v)
+		return len(d) >= 8 && len(d) <= 18 && !allSame(d) && calls(d) && abroad(v)
 	}
 	if international {
 		d = d[2:]
@@ -277,6 +278,19 @@ func phone(v string) bool {
 	}
 	return len(d) >= 9 && len(d) <= 10 && !allSame(d) && !ascending(d) && subscriber(d)
 }
+
+// calls says whether an international number begins with the code of a country.
+func calls(d []byte) bool {
+	code := 0
+	for _, c := range d[:3] {
+		if code = 10*code + int(c); callingCodes()[code] {
+			return true
+		}
+	}
+	return false
+}
+
+var callingCodes = sync.OnceValue(phonenumbers.GetSupportedCallingCodes)
 
 // abroad asks libphonenumber whether a country has such numbers. It is dear,
 // so only what has the form of an international number comes here; British

@@ -132,8 +132,16 @@ func together(progs []numbered, floating bool, most int) *automaton {
 func (a *automaton) ready() {
 	a.build = newBuilder(a)
 	a.prepareStarts()
-	a.cur.Store(a.newMemory(0))
+	room := 0
+	if a.floating {
+		room = firstCells
+	}
+	a.cur.Store(a.newMemory(room))
 }
+
+// firstCells are those that the automaton of all rules begins with: the first
+// hour of talk fills them, and growing lays out anew what is there.
+const firstCells = 1 << 16
 
 func (a *automaton) add(p *syntax.Prog, pattern uint16) {
 	base := uint32(len(a.insts))

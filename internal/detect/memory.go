@@ -30,6 +30,9 @@ type memory struct {
 	top   uint32 // no row that shares cells is from here on, and none of their cells
 	own   uint32 // from here on states have their cells for themselves
 	left  int    // cells in rows that were left
+
+	lists []uint32 // room for the instructions of the next states
+	fresh []node   // and for the states
 }
 
 // node is a state in a memory. What is not its state belongs to who holds the
@@ -172,9 +175,28 @@ func (m *memory) move(n *node, class uint8) {
 	}
 }
 
+// keep gives a copy of a list. Many lie in one piece of memory: a piece for
+// each, and the collector's work on them, would cost as much as making states.
+func (m *memory) keep(list []uint32) []uint32 {
+	at := len(m.lists)
+	if at+len(list) > cap(m.lists) {
+		at, m.lists = 0, make([]uint32, 0, max(min(2*cap(m.lists), mostTogether), 64, len(list)))
+	}
+	m.lists = append(m.lists, list...)
+	return m.lists[at:len(m.lists):len(m.lists)]
+}
+
+// mostTogether bounds the entries of lists that are given memory at once.
+const mostTogether = 1 << 13
+
 // add takes in a state that is not there yet.
 func (m *memory) add(s *state, hash uint64, classes []uint8) *node {
-	n := &node{state: *s, hash: hash, other: m.index[hash]}
+	if len(m.fresh) == 0 {
+		m.fresh = make([]node, min(len(m.all)+4, mostTogether>>5))
+	}
+	n := &m.fresh[0]
+	m.fresh = m.fresh[1:]
+	*n = node{state: *s, hash: hash, other: m.index[hash]}
 	if len(m.all) < 4 {
 		n.row = (1 + uint32(len(m.all))) * m.width
 		m.nodes[n.row].Store(n)
@@ -195,7 +217,7 @@ func (a *automaton) intern(m *memory, s *state) *node {
 			return n
 		}
 	}
-	own := &state{begun: s.begun, pcs: slices.Clone(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
+	own := &state{begun: s.begun, pcs: m.keep(s.pcs), prev: s.prev, ended: slices.Clone(s.ended)}
 	commonest := [...]uint8{1, 2, 3} // it may want their cells first
 	return m.add(own, hash, commonest[:])
 }

@@ -85,9 +85,12 @@ func (p *pattern) study() {
 		if p.most = maxLen(re); p.most < 0 || p.most > window {
 			p.most, p.open = window, true
 		}
-		prog := mustProg(re)
-		p.findFirst(prog)
-		p.bytes = anyOf(prog)
+		a := p.whole.get()
+		p.findFirst(a)
+		for i := range a.insts {
+			p.bytes[0] |= a.insts[i].set[0]
+			p.bytes[1] |= a.insts[i].set[1]
+		}
 		if p.reach < 0 || p.reach > p.most {
 			p.reach = p.most
 			p.fixed, p.loops = outsideLoops(re)
@@ -259,10 +262,8 @@ func (p *pattern) locate(text string, start, end int, spent *effort) (int, int) 
 }
 
 // findFirst fills in the bytes that a match can begin with.
-func (p *pattern) findFirst(prog *syntax.Prog) {
-	a := automaton{}
-	a.add(prog, 0)
-	b := newBuilder(&a)
+func (p *pattern) findFirst(a *automaton) {
+	b := newBuilder(a)
 	for prev := range prevKind(4) {
 		for _, c := range [...]byte{'\n', 'a', ' '} { // one of each kind
 			b.closure(a.starts, flags(prev, kindOf(c)))

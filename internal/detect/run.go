@@ -27,7 +27,7 @@ type effort struct {
 // reads on without remembering: a text made to be hard costs itself time, and
 // not everybody their memory. The first talk that a set reads adds one in some
 // ten bytes, later talk one in some hundred.
-func mayAdd(i int) int { return 2048 + i/8 }
+func mayAdd(i int) int { return 1536 + i/8 }
 
 // union is two automata that together look for all patterns of a layer: those
 // that begin at the beginning of a word, and those that may begin inside one.
