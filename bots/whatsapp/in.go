@@ -3,7 +3,6 @@ package whatsapp
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -99,10 +98,18 @@ func (b *Bot) message(s *session, e *events.Message) (bool, error) {
 	ev, err := b.translate(s.ctx, e, chat.Event{
 		Chat: id, At: e.Info.Timestamp.UTC(), Member: sender, Name: e.Info.PushName, Message: messageID(e.Info.ID, sender),
 	})
-	if err != nil || ev.Kind == "" {
-		return err == nil, err
+	if err != nil {
+		return false, err
 	}
-	if !s.take(id, ev) {
+	var out []chat.Event
+	if ev.Kind == chat.Missed || opaque(e.Message) {
+		own := messageID(e.Info.ID, sender)
+		out = append(out, chat.Event{Key: "unread/" + string(own), Kind: chat.Missed, Chat: id, At: ev.At, Since: ev.At, Message: own, Gap: chat.Undecrypted})
+	}
+	if ev.Kind != "" && ev.Kind != chat.Missed {
+		out = append(out, ev)
+	}
+	if !s.take(id, out...) {
 		return false, nil
 	}
 	switch ev.Kind {
@@ -119,7 +126,11 @@ func (b *Bot) message(s *session, e *events.Message) (bool, error) {
 // that only brings keys, has no kind.
 func (b *Bot) translate(ctx context.Context, e *events.Message, ev chat.Event) (chat.Event, error) {
 	own := ev.Message
-	m := e.Message
+	m, err := b.opened(ctx, e)
+	if err != nil {
+		ev.Kind = chat.Missed
+		return ev, ctx.Err()
+	}
 	if r := m.GetReactionMessage(); r != nil {
 		author := ev.Member
 		if !r.GetKey().GetFromMe() {
@@ -145,18 +156,12 @@ func (b *Bot) translate(ctx context.Context, e *events.Message, ev chat.Event) (
 			ev.Kind, ev.Key, ev.Name = chat.Deleted, "deleted/"+string(own), ""
 			ev.Message = messageID(p.GetKey().GetID(), author)
 		case p.GetEditedMessage() != nil:
-			// Whatever message it names, it is one of the sender's own.
-			ev.Message = messageID(p.GetKey().GetID(), ev.Member)
-			n, err := b.book.revision(ctx, ev.Chat.Local, ev.Message, e.Info.ID, ev.At)
-			if err != nil {
-				return ev, err
-			}
-			ev.Kind, ev.Key, ev.Revision, ev.Text = chat.Edited, "edited/"+string(own), n, words(p.GetEditedMessage())
+			return b.edited(ctx, ev, p.GetKey().GetID(), e.Info.ID, p.GetEditedMessage())
 		}
 		return ev, nil
 	}
 	text, quoted := words(m), contextOf(m)
-	if text == "" && !hasContent(m) {
+	if text == "" && !shows(m) {
 		return ev, nil
 	}
 	ev.Kind, ev.Key, ev.Text = chat.Posted, "posted/"+string(own), text
@@ -170,6 +175,43 @@ func (b *Bot) translate(ctx context.Context, e *events.Message, ev chat.Event) (
 	return ev, nil
 }
 
+// edited says that a message reads otherwise now. Whatever message it names, it is
+// one of the sender's own.
+func (b *Bot) edited(ctx context.Context, ev chat.Event, of, by types.MessageID, now *waE2E.Message) (chat.Event, error) {
+	own := ev.Message
+	ev.Message = messageID(of, ev.Member)
+	n, err := b.book.revision(ctx, ev.Chat.Local, ev.Message, by, ev.At)
+	ev.Kind, ev.Key, ev.Revision, ev.Text = chat.Edited, "edited/"+string(own), n, words(now)
+	return ev, err
+}
+
+// opened is a message out of its wrappers, and decrypted where it was encrypted
+// once more under the secret of another message. An error: it cannot be read.
+func (b *Bot) opened(ctx context.Context, e *events.Message) (*waE2E.Message, error) {
+	m := bare(e.Message)
+	sealed := *e
+	sealed.Message = m
+	switch {
+	case m.GetEncCommentMessage() != nil:
+		said, err := b.client().DecryptComment(ctx, &sealed)
+		return bare(said), err
+	case m.GetEncReactionMessage() != nil:
+		r, err := b.client().DecryptReaction(ctx, &sealed)
+		if r != nil && r.Key == nil {
+			r.Key = m.GetEncReactionMessage().GetTargetMessageKey()
+		}
+		return &waE2E.Message{ReactionMessage: r}, err
+	case m.GetSecretEncryptedMessage() != nil:
+		of := m.GetSecretEncryptedMessage().GetTargetMessageKey()
+		now, err := b.client().DecryptSecretEncryptedMessage(ctx, &sealed)
+		if err != nil || now.GetProtocolMessage() != nil {
+			return now, err
+		}
+		return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: of, EditedMessage: now}}, nil
+	}
+	return m, nil
+}
+
 // named is the member with an address as messages write it, or else somebody.
 func (b *Bot) named(ctx context.Context, address string, otherwise chat.MemberID) (chat.MemberID, error) {
 	j, err := types.ParseJID(address)
@@ -177,56 +219,6 @@ func (b *Bot) named(ctx context.Context, address string, otherwise chat.MemberID
 		return otherwise, nil // the sender wrote nonsense, which harms nobody else
 	}
 	return b.member(ctx, j, types.EmptyJID)
-}
-
-// words is everything in a message that somebody can read there: its text, a
-// caption, the name of a file, a poll with its options, a contact, a place.
-func words(m *waE2E.Message) string {
-	var parts []string
-	add := func(all ...string) {
-		for _, s := range all {
-			if s != "" {
-				parts = append(parts, s)
-			}
-		}
-	}
-	add(m.GetConversation(), m.GetExtendedTextMessage().GetText())
-	add(m.GetImageMessage().GetCaption(), m.GetVideoMessage().GetCaption(), m.GetDocumentMessage().GetFileName(), m.GetDocumentMessage().GetCaption())
-	for _, p := range []*waE2E.PollCreationMessage{m.GetPollCreationMessage(), m.GetPollCreationMessageV2(), m.GetPollCreationMessageV3()} {
-		add(p.GetName())
-		for _, o := range p.GetOptions() {
-			add(o.GetOptionName())
-		}
-	}
-	contacts := append(m.GetContactsArrayMessage().GetContacts(), m.GetContactMessage())
-	for _, c := range contacts {
-		add(c.GetDisplayName(), c.GetVcard())
-	}
-	l := m.GetLocationMessage()
-	add(l.GetName(), l.GetAddress(), l.GetComment(), m.GetLiveLocationMessage().GetCaption())
-	event := m.GetEventMessage()
-	add(event.GetName(), event.GetDescription())
-	return strings.Join(parts, "\n")
-}
-
-// hasContent reports whether a message shows something that has no words.
-func hasContent(m *waE2E.Message) bool {
-	return m.GetImageMessage() != nil || m.GetVideoMessage() != nil || m.GetAudioMessage() != nil || m.GetDocumentMessage() != nil ||
-		m.GetStickerMessage() != nil || m.GetLocationMessage() != nil || m.GetLiveLocationMessage() != nil || m.GetPtvMessage() != nil
-}
-
-// contextOf is what a message says of another one that it quotes.
-func contextOf(m *waE2E.Message) *waE2E.ContextInfo {
-	for _, c := range []*waE2E.ContextInfo{
-		m.GetExtendedTextMessage().GetContextInfo(), m.GetImageMessage().GetContextInfo(), m.GetVideoMessage().GetContextInfo(),
-		m.GetDocumentMessage().GetContextInfo(), m.GetAudioMessage().GetContextInfo(), m.GetContactMessage().GetContextInfo(),
-		m.GetLocationMessage().GetContextInfo(), m.GetPollCreationMessage().GetContextInfo(), m.GetPollCreationMessageV3().GetContextInfo(),
-	} {
-		if c != nil {
-			return c
-		}
-	}
-	return nil
 }
 
 // joined takes that the bot was added to a group.
@@ -249,8 +241,8 @@ func (b *Bot) joined(s *session, e *events.JoinedGroup) (bool, error) {
 // unreadable declares a gap. The library has asked the sender for the message
 // once more; where it comes, it is posted under the same id.
 func (b *Bot) unreadable(s *session, e *events.UndecryptableMessage) (bool, error) {
-	if e.Info.Chat.Server != types.GroupServer || e.DecryptFailMode == events.DecryptFailHide {
-		return true, nil
+	if e.Info.Chat.Server != types.GroupServer || e.DecryptFailMode == events.DecryptFailHide && e.Info.Edit != types.EditAttributeMessageEdit {
+		return true, nil // what shows nothing by itself, such as a reaction
 	}
 	if ok, err := b.known(s, e.Info.Chat); !ok || err != nil {
 		return false, err

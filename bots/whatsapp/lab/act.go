@@ -23,6 +23,28 @@ func chat(name string) (types.JID, error) {
 	return j, err
 }
 
+// Post posts a message of any kind and returns its id.
+func (p *Person) Post(ctx context.Context, to string, m *waE2E.Message) (string, error) {
+	return p.post(ctx, to, m)
+}
+
+// Comment comments on a message of somebody, encrypted once more under its secret.
+func (p *Person) Comment(ctx context.Context, in, author, message, text string) (string, error) {
+	j, err := chat(in)
+	if err != nil {
+		return "", err
+	}
+	whose, err := p.as(in, author)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := p.client.EncryptComment(ctx, &types.MessageInfo{MessageSource: types.MessageSource{Chat: j, Sender: whose, IsGroup: true}, ID: message}, plain(text))
+	if err != nil {
+		return "", err
+	}
+	return p.post(ctx, in, sealed)
+}
+
 func (p *Person) post(ctx context.Context, to string, m *waE2E.Message) (string, error) {
 	j, err := chat(to)
 	if err != nil {
