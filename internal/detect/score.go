@@ -263,20 +263,17 @@ func (sc *scorer) nearest(s *wordSet, lo, hi, at, until int) (string, int, bool)
 // readWords finds the words of the rules that found something as far from each
 // candidate as its rule looks: in a message everywhere.
 func (sc *scorer) readWords() {
-	x, text := sc.set.lexicon, sc.v.text
-	for _, c := range sc.found {
-		r := &sc.set.rules[c.rule]
-		sc.said.ask(r.words)
-		sc.said.ask(r.also)
-		sc.said.ask(r.against)
-		sc.said.ask(r.never)
-	}
-	sc.said.ask(sc.set.referring)
+	text := sc.v.text
 	if len(text) < longText {
-		x.read(text, 0, len(text), sc.said)
+		for _, c := range sc.found {
+			sc.ask(c.rule, 1)
+		}
+		sc.set.lexicon.read(text, 0, len(text), sc.said)
 		return
 	}
-	var around [][2]int
+	// Between two edges it is the same rules that are looked for.
+	type edge struct{ at, rule, more int }
+	var edges []edge
 	for _, c := range sc.found {
 		r := &sc.set.rules[c.rule]
 		lo, hi := max(0, c.start-messageReach), min(len(text), c.end+messageReach)
@@ -286,16 +283,32 @@ func (sc *scorer) readWords() {
 		case r.Context.Reach == rules.Phrase || r.Context.Reach == rules.Sentence:
 			lo, hi = sc.sentence(c)
 		}
-		around = append(around, [2]int{lo, hi})
+		edges = append(edges, edge{lo, c.rule, 1}, edge{hi, c.rule, -1})
 	}
-	slices.SortFunc(around, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
-	for _, a := range around {
-		x.read(text, a[0], a[1], sc.said)
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.at, b.at) })
+	last, open := 0, 0
+	for _, e := range edges {
+		if open > 0 {
+			sc.set.lexicon.read(text, last, e.at, sc.said)
+		}
+		sc.ask(e.rule, e.more)
+		last, open = e.at, open+e.more
+	}
+}
+
+// ask makes reading look for the words of a rule, for one candidate more or less.
+func (sc *scorer) ask(rule, more int) {
+	r := &sc.set.rules[rule]
+	for _, s := range [...]*wordSet{r.words, r.also, r.against, r.never} {
+		sc.said.ask(s, more)
+	}
+	if r.Context.Reach == rules.Sender {
+		sc.said.ask(sc.set.referring, more)
 	}
 }
 
 // messageReach is how far signals count in a text longer than messages are.
-const messageReach = 2000
+const messageReach = 600
 
 // phraseBefore and phraseAfter are how far a phrase reaches, in bytes.
 const (
@@ -427,7 +440,7 @@ func (sc *scorer) saidBefore(s *wordSet) (string, bool) {
 		const apart = "\n\n\n\n" // no phrase goes on over it
 		text := normalise(strings.Join(sc.before, apart)).text
 		for _, c := range sc.found {
-			sc.old.ask(sc.set.rules[c.rule].words)
+			sc.old.ask(sc.set.rules[c.rule].words, 1)
 		}
 		sc.set.lexicon.read(text, 0, len(text), sc.old)
 	}

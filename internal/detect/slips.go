@@ -56,9 +56,9 @@ func slipOf(got, meant string) bool {
 	return len(meant) >= shortestMissing && i+1 < len(meant) && rest(i, i+1)
 }
 
-// misspelt gives the entries for the word that w, which begins none, is a slip
+// misspelt gives the slot of the word that w, which begins no phrase, is a slip
 // of.
-func (x *lexicon) misspelt(w []byte, hash uint32) []entry {
+func (x *lexicon) misspelt(w []byte, hash uint32) *slot {
 	if len(w) < shortestSwapped || x.slips.of == nil {
 		return nil
 	}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -99,14 +100,18 @@ type entries struct {
 type slot struct {
 	hash    uint32
 	entries []entry
+	sets    setBits // of all its entries
 }
 
-// get gives the entries for a hash.
-func (t *entries) get(hash uint32) []entry {
+// get gives the slot of a hash, or nil.
+func (t *entries) get(hash uint32) *slot {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	return t.slots[t.place(hash)].entries
+	if s := &t.slots[t.place(hash)]; s.entries != nil {
+		return s
+	}
+	return nil
 }
 
 // place is where a hash is, or would be put.
@@ -134,6 +139,9 @@ func (t *entries) add(hash uint32, e entry) {
 		t.used++
 	}
 	s.hash = hash
+	for _, n := range e.sets {
+		s.sets = s.sets.with(n)
+	}
 	for i := range s.entries {
 		if have := &s.entries[i]; have.shown == e.shown {
 			have.sets = append(have.sets, e.sets...)
@@ -192,32 +200,47 @@ const stemKey = 3
 // far as it was read.
 type said struct {
 	at    [][]wordAt // by the number of the set, in order
-	asked []bool     // by the number of the set
-	sets  []int      // those that are asked for
+	asked []int      // by the number of the set, for how many it is asked for
+	now   setBits    // those that are asked for
+	ever  setBits    // and those that have been
 	done  int        // up to where the text was read
 }
 
-func newSaid(sets int) said { return said{at: make([][]wordAt, sets), asked: make([]bool, sets)} }
-
-func (s *said) clear() {
-	for _, n := range s.sets {
-		s.at[n], s.asked[n] = s.at[n][:0], false
-	}
-	s.sets, s.done = s.sets[:0], 0
+func newSaid(sets int) said {
+	return said{at: make([][]wordAt, sets), asked: make([]int, sets), now: make(setBits, sets/64+1), ever: make(setBits, sets/64+1)}
 }
 
-// ask makes reading look for the phrases of a set.
-func (s *said) ask(set *wordSet) {
-	if set.size > 0 && !s.asked[set.number] {
-		s.asked[set.number] = true
-		s.sets = append(s.sets, set.number)
+func (s *said) clear() {
+	for i, w := range s.ever {
+		for ; w != 0; w &= w - 1 {
+			n := 64*i + bits.TrailingZeros64(w)
+			s.at[n], s.asked[n] = s.at[n][:0], 0
+		}
+	}
+	clear(s.now)
+	clear(s.ever)
+	s.done = 0
+}
+
+// ask makes reading look for the phrases of a set, for one more or one less.
+func (s *said) ask(set *wordSet, more int) {
+	if set.size == 0 {
+		return
+	}
+	n := set.number
+	s.asked[n] += more
+	if s.asked[n] > 0 {
+		s.now[n/64] |= 1 << (n % 64)
+		s.ever[n/64] |= 1 << (n % 64)
+	} else {
+		s.now[n/64] &^= 1 << (n % 64)
 	}
 }
 
 // wants says whether one of some sets is asked for.
 func (s *said) wants(sets []int) bool {
 	for _, n := range sets {
-		if s.asked[n] {
+		if s.asked[n] > 0 {
 			return true
 		}
 	}
@@ -226,10 +249,30 @@ func (s *said) wants(sets []int) bool {
 
 func (s *said) add(sets []int, w wordAt) {
 	for _, n := range sets {
-		if s.asked[n] {
+		if s.asked[n] > 0 {
 			s.at[n] = append(s.at[n], w)
 		}
 	}
+}
+
+// setBits holds the numbers of sets, a bit each.
+type setBits []uint64
+
+func (b setBits) with(n int) setBits {
+	for len(b) <= n/64 {
+		b = append(b, 0)
+	}
+	b[n/64] |= 1 << (n % 64)
+	return b
+}
+
+func (b setBits) meets(other setBits) bool {
+	for i := range min(len(b), len(other)) {
+		if b[i]&other[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // read adds to out every phrase that begins in text[lo:hi] and was not read
@@ -266,6 +309,24 @@ func (x *lexicon) read(text string, lo, hi int, out *said) {
 
 // phrases adds to out the phrases that begin with the word w at text[i].
 func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out *said) {
+	at := x.first.get(whole)
+	if at == nil {
+		at = x.misspelt(w, whole)
+	}
+	x.begin(at, text, i, w, out)
+	if has(w) {
+		x.begin(x.first.get(hashOf(string(w[:len(w)-2]))), text, i, w, out)
+	}
+	if len(w) >= stemKey {
+		x.begin(x.stems.get(root), text, i, w, out)
+	}
+}
+
+// begin adds those phrases of a slot that the word w at text[i] begins.
+func (x *lexicon) begin(s *slot, text string, i int, w []byte, out *said) {
+	if s == nil || !s.sets.meets(out.now) {
+		return
+	}
 	next := i + len(w)
 	for n := 0; next < len(text) && !isWordByte(text[next]) && n < 3; n++ {
 		next++
@@ -274,31 +335,18 @@ func (x *lexicon) phrases(text string, i int, w []byte, whole, root uint32, out 
 	if next < len(text) {
 		second = lowered[text[next]]
 	}
-	try := func(entries []entry) {
-		for k := range entries {
-			e := &entries[k]
-			if e.second != 0 && e.second != second && e.second != '*' || !out.wants(e.sets) {
-				continue
-			}
-			end := i + len(w)
-			if e.second != 0 || e.words[0] != string(w) && !slipOf(string(w), e.words[0]) {
-				end = e.matchAt(text, i, len(text))
-			}
-			if end >= 0 {
-				out.add(e.sets, wordAt{i, end, e.shown})
-			}
+	for k := range s.entries {
+		e := &s.entries[k]
+		if e.second != 0 && e.second != second && e.second != '*' || !out.wants(e.sets) {
+			continue
 		}
-	}
-	at := x.first.get(whole)
-	if at == nil {
-		at = x.misspelt(w, whole)
-	}
-	try(at)
-	if has(w) {
-		try(x.first.get(hashOf(string(w[:len(w)-2]))))
-	}
-	if len(w) >= stemKey {
-		try(x.stems.get(root))
+		end := i + len(w)
+		if e.second != 0 || e.words[0] != string(w) && !slipOf(string(w), e.words[0]) {
+			end = e.matchAt(text, i, len(text))
+		}
+		if end >= 0 {
+			out.add(e.sets, wordAt{i, end, e.shown})
+		}
 	}
 }
 
