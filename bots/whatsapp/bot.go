@@ -65,6 +65,7 @@ type Bot struct {
 	up      chan struct{}                  // closed while the bot is connected
 	replied map[chat.MemberID][]time.Time  // in private, lately
 	next    time.Time                      // when the next effect may be carried out
+	media   mediaAsks
 }
 
 // quiet keeps the library under the library from writing to standard output.
@@ -125,8 +126,8 @@ func (b *Bot) become(d *store.Device) {
 	if b.web != nil {
 		c.SetPreLoginHTTPClient(b.web)
 		c.SetWebsocketHTTPClient(b.web)
-		c.SetMediaHTTPClient(b.web)
 	}
+	c.SetMediaHTTPClient(mediaClient(b.web))
 	// An event is acknowledged when it is stored and not before, and what was
 	// decrypted but not stored can be had again: decrypting works once.
 	c.SynchronousAck = true

@@ -52,6 +52,8 @@ func (b *Bot) handle(e any) (stored bool) {
 		stored, err = b.changed(s, e)
 	case *events.OfflineSyncCompleted:
 		s.catchUp()
+	case *events.MediaRetry:
+		b.mediaAgain(e)
 	case *events.Receipt:
 		if e.Type == types.ReceiptTypeRetry {
 			stored, err = b.onceMore(s, e)
@@ -164,7 +166,7 @@ func (b *Bot) translate(ctx context.Context, e *events.Message, ev chat.Event) (
 	if text == "" && !shows(m) {
 		return ev, nil
 	}
-	ev.Kind, ev.Key, ev.Text = chat.Posted, "posted/"+string(own), text
+	ev.Kind, ev.Key, ev.Text, ev.Files = chat.Posted, "posted/"+string(own), text, files(m, e.Info.Sender)
 	if quoted.GetStanzaID() != "" {
 		author, err := b.named(ctx, quoted.GetParticipant(), ev.Member)
 		if err != nil {
@@ -182,6 +184,7 @@ func (b *Bot) edited(ctx context.Context, ev chat.Event, of, by types.MessageID,
 	ev.Message = messageID(of, ev.Member)
 	n, err := b.book.revision(ctx, ev.Chat.Local, ev.Message, by, ev.At)
 	ev.Kind, ev.Key, ev.Revision, ev.Text = chat.Edited, "edited/"+string(own), n, words(now)
+	ev.FilesKept = true
 	return ev, err
 }
 

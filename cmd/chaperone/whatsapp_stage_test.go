@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"chaperone/internal/document/documenttest"
 )
 
 // TestScriptsOnWhatsApp plays what is promised there, with chatlab in WhatsApp's
@@ -25,6 +27,7 @@ import (
 //	link                                link the bot to the number of "office"
 //	run [flags] / end / crash
 //	phone say WHERE WHO TEXT            in a group its id is $ID from then on
+//	phone file GROUP WHO NAME [LINE…]   posts a file with those lines; phone lost: which the server then loses
 //	phone edit WHERE WHO ID TEXT, phone delete WHERE WHO ID, phone react WHERE WHO ID EMOJI
 //	phone leave WHERE WHO, phone add|remove|promote WHERE BY WHO
 //	phone offline WHO, phone online WHO
@@ -206,7 +209,7 @@ func (s *phoneStage) where(name string) string {
 
 func (s *phoneStage) does(ts *testscript.TestScript, args []string) error {
 	act, args := args[0], args[1:]
-	need := map[string]int{"say": 3, "edit": 4, "delete": 3, "react": 4, "leave": 2, "add": 3, "remove": 3, "promote": 3, "offline": 1, "online": 1, "fault": 2}[act]
+	need := map[string]int{"say": 3, "edit": 4, "delete": 3, "react": 4, "leave": 2, "add": 3, "remove": 3, "promote": 3, "offline": 1, "online": 1, "fault": 2, "file": 3, "lost": 3}[act]
 	if need == 0 || len(args) < need {
 		return fmt.Errorf("phone %s wants %d words", act, need)
 	}
@@ -222,6 +225,13 @@ func (s *phoneStage) does(ts *testscript.TestScript, args []string) error {
 		if args[0] != "bot" {
 			ts.Setenv("ID", out.Message)
 		}
+		return err
+	case "file", "lost": // GROUP WHO NAME [LINE…]; lost: the server has it no longer when it is fetched
+		var out struct{ Message string }
+		in["gone"] = act == "lost"
+		in["file"], in["data"] = args[2], documenttest.File(args[2], args[3:]...)
+		err := s.tell("/share", in, &out)
+		ts.Setenv("ID", out.Message)
 		return err
 	case "edit":
 		in["message"], in["text"] = args[2], args[3]

@@ -88,6 +88,7 @@ type Event struct {
 	Since      time.Time
 	Gap        Gap
 	Files      []File
+	FilesKept  bool // of Edited: its files are those that it had
 }
 
 // File is a file that was posted with a message: where it is, never what is in

@@ -243,7 +243,7 @@ type Load struct {
 	Events  []Pending
 	Prompts []Shown // those of the members and messages that the events speak of
 	Chosen  []Chosen
-	Read    map[chat.MessageID][]FileState // of the files of messages that were edited
+	Read    map[chat.MessageID]Known // of the files of messages that were edited
 }
 
 // Settlement is everything that was decided about a batch of one chat's events.

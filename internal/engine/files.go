@@ -73,6 +73,13 @@ type FileState struct {
 	Found []Stored      `json:"found,omitempty"`
 }
 
+// Known is what is known of the files of a message that was edited: how far
+// their reading is and, until it is over, where they are.
+type Known struct {
+	States []FileState
+	Files  []chat.File
+}
+
 // Stored is a finding as it is kept.
 type Stored struct {
 	rules.Finding
@@ -133,8 +140,12 @@ func fileID(f chat.File) string {
 // is not read again.
 func (b *batch) attach(ev chat.Event, found []rules.Finding) {
 	o := b.e.o.Files
-	if o.Most <= 0 || len(ev.Files) == 0 || b.load.Chat.Kind == chat.Private {
+	if o.Most <= 0 || len(ev.Files) == 0 && !ev.FilesKept || b.load.Chat.Kind == chat.Private {
 		return
+	}
+	known := b.load.Read[ev.Message]
+	if ev.FilesKept {
+		ev.Files = known.Files
 	}
 	r := Reading{
 		Chat: b.room.id, Message: ev.Message, Revision: ev.Revision, Member: ev.Member, At: ev.At, Since: b.now,
@@ -149,7 +160,7 @@ func (b *batch) attach(ev chat.Event, found []rules.Finding) {
 		st := FileState{ID: fileID(f)}
 		st.Kind, st.Why = o.readable(f)
 		st.Waits = st.Why == ""
-		for _, old := range b.load.Read[ev.Message] {
+		for _, old := range known.States {
 			if old.ID == st.ID && !old.Waits {
 				st = old
 			}
@@ -158,6 +169,12 @@ func (b *batch) attach(ev chat.Event, found []rules.Finding) {
 			r.Due = b.now
 		}
 		r.Files = append(r.Files, st)
+	}
+	if ev.FilesKept && len(ev.Files) == 0 { // all of them were read
+		r.Files = known.States
+	}
+	if len(r.Files) == 0 {
+		return
 	}
 	last := &b.s.Messages[len(b.s.Messages)-1]
 	r.Routine = last.Class == Routine
@@ -177,8 +194,8 @@ func (r *Reading) known() bool {
 // stillIn is what was found in the files that an edited message still has.
 func (b *batch) stillIn(ev chat.Event) []rules.Finding {
 	var out []rules.Finding
-	for _, old := range b.load.Read[ev.Message] {
-		if slices.ContainsFunc(ev.Files, func(f chat.File) bool { return fileID(f) == old.ID }) {
+	for _, old := range b.load.Read[ev.Message].States {
+		if ev.FilesKept || slices.ContainsFunc(ev.Files, func(f chat.File) bool { return fileID(f) == old.ID }) {
 			for _, s := range old.Found {
 				out = append(out, s.finding())
 			}

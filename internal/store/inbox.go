@@ -110,14 +110,14 @@ func (t *tx) receive(now time.Time, ev *chat.Event) error {
 	}
 	var slot uint64
 	var text, files []byte
-	if ev.Text != "" || len(ev.Files) > 0 {
+	if ev.Text != "" || len(ev.Files) > 0 || ev.FilesKept {
 		if slot, err = t.epochSlot(ev.Chat, row, now); err != nil {
 			return err
 		}
 		if text, err = t.seal(slot, ev.Text); err != nil {
 			return err
 		}
-		if files, err = t.sealFiles(slot, ev.Files); err != nil {
+		if files, err = t.sealFiles(slot, ev); err != nil {
 			return err
 		}
 	}
@@ -208,7 +208,7 @@ func (s *Store) events(ctx context.Context, id chat.ID, n int64, limit int) ([]e
 		if ev.Text, err = s.unseal(slot, text); err != nil {
 			return nil, err
 		}
-		if ev.Files, err = s.openFiles(slot, files); err != nil {
+		if err = s.openFiles(slot, files, ev); err != nil {
 			return nil, err
 		}
 		out = append(out, p)

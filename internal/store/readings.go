@@ -135,7 +135,7 @@ func (s *Store) Reading(ctx context.Context, id chat.ID, message chat.MessageID)
 }
 
 // fileStates loads what is known of the files of messages that were edited.
-func (s *Store) fileStates(ctx context.Context, n int64, events []engine.Pending) (map[chat.MessageID][]engine.FileState, error) {
+func (s *Store) fileStates(ctx context.Context, n int64, events []engine.Pending) (map[chat.MessageID]engine.Known, error) {
 	var ids []string
 	for _, p := range events {
 		if p.Event.Kind == chat.Edited {
@@ -145,33 +145,46 @@ func (s *Store) fileStates(ctx context.Context, n int64, events []engine.Pending
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, "SELECT message, files FROM readings WHERE chat = ? AND message IN (SELECT value FROM json_each(?))", n, list(ids))
+	rows, err := s.query(ctx, "SELECT message, files, slot, sealed FROM readings WHERE chat = ? AND message IN (SELECT value FROM json_each(?))", n, list(ids))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	out := map[chat.MessageID][]engine.FileState{}
+	out := map[chat.MessageID]engine.Known{}
 	for rows.Next() {
 		var m chat.MessageID
-		var files []byte
-		if err := rows.Scan(&m, &files); err != nil {
+		var files, sealed []byte
+		var slot uint64
+		if err := rows.Scan(&m, &files, &slot, &sealed); err != nil {
 			return nil, err
 		}
-		var states []engine.FileState
-		if json.Unmarshal(files, &states) != nil {
+		plain, err := s.unseal(slot, sealed)
+		if err != nil {
+			return nil, err
+		}
+		var k engine.Known
+		var where engine.Unread
+		if json.Unmarshal(files, &k.States) != nil || plain != "" && json.Unmarshal([]byte(plain), &where) != nil {
 			return nil, fmt.Errorf("%w: the reading of a file cannot be read", ErrDamaged)
 		}
-		out[m] = states
+		k.Files = where.Files
+		out[m] = k
 	}
 	return out, rows.Err()
 }
 
+// attached is what is sealed of the files of an event.
+type attached struct {
+	Files []chat.File
+	Kept  bool
+}
+
 // sealFiles seals where the files of an event are; nothing where it has none.
-func (t *tx) sealFiles(slot uint64, files []chat.File) ([]byte, error) {
-	if len(files) == 0 {
+func (t *tx) sealFiles(slot uint64, ev *chat.Event) ([]byte, error) {
+	if len(ev.Files) == 0 && !ev.FilesKept {
 		return nil, nil
 	}
-	b, err := json.Marshal(files)
+	b, err := json.Marshal(attached{ev.Files, ev.FilesKept})
 	if err != nil {
 		return nil, err
 	}
@@ -179,15 +192,20 @@ func (t *tx) sealFiles(slot uint64, files []chat.File) ([]byte, error) {
 }
 
 // openFiles opens what sealFiles sealed.
-func (s *Store) openFiles(slot uint64, sealed []byte) (files []chat.File, err error) {
+func (s *Store) openFiles(slot uint64, sealed []byte, ev *chat.Event) error {
 	if len(sealed) == 0 {
-		return nil, nil
+		return nil
 	}
 	plain, err := s.unseal(slot, sealed)
-	if err == nil && json.Unmarshal([]byte(plain), &files) != nil {
-		err = fmt.Errorf("%w: where the files of a message are cannot be read", ErrDamaged)
+	if err != nil {
+		return err
 	}
-	return files, err
+	var a attached
+	if json.Unmarshal([]byte(plain), &a) != nil {
+		return fmt.Errorf("%w: where the files of a message are cannot be read", ErrDamaged)
+	}
+	ev.Files, ev.FilesKept = a.Files, a.Kept
+	return nil
 }
 
 // forgetReadings lets go what is known of files that were read before a time.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -125,12 +126,40 @@ func (p *Person) Poll(ctx context.Context, in, question string, options []string
 
 // Share posts a document with a caption.
 func (p *Person) Share(ctx context.Context, in, name, kind, caption string, data []byte) (string, error) {
+	return p.share(ctx, in, name, kind, caption, data, false)
+}
+
+// share posts a document; gone: the server loses it before anybody fetches it.
+func (p *Person) share(ctx context.Context, in, name, kind, caption string, data []byte, gone bool) (string, error) {
 	up, err := p.client.Upload(ctx, data, whatsmeow.MediaDocument)
 	if err != nil {
 		return "", err
 	}
-	return p.post(ctx, in, &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
+	if gone {
+		p.lab.ForgetMedia()
+	}
+	id, err := p.post(ctx, in, &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
 		FileName: &name, Mimetype: &kind, Caption: &caption, URL: &up.URL, DirectPath: &up.DirectPath,
+		MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256, FileLength: &up.FileLength,
+	}})
+	p.lab.mu.Lock()
+	defer p.lab.mu.Unlock()
+	if p.lab.shared == nil {
+		p.lab.shared = map[string]shared{}
+	}
+	p.lab.shared[id] = shared{base64.RawURLEncoding.EncodeToString(up.FileEncSHA256), up.MediaKey}
+	return id, err
+}
+
+// Picture posts a picture with a caption.
+func (p *Person) Picture(ctx context.Context, in, caption string, data []byte) (string, error) {
+	up, err := p.client.Upload(ctx, data, whatsmeow.MediaImage)
+	if err != nil {
+		return "", err
+	}
+	kind := "image/jpeg"
+	return p.post(ctx, in, &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+		Mimetype: &kind, Caption: &caption, URL: &up.URL, DirectPath: &up.DirectPath,
 		MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256, FileSHA256: up.FileSHA256, FileLength: &up.FileLength,
 	}})
 }

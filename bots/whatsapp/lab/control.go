@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -24,6 +25,9 @@ type doing struct {
 	Number, Name, Chat, Author, Message, Text, Code, How string
 	Ghost                                                bool
 	Options, Who                                         []string
+	File                                                 string
+	Data                                                 []byte
+	Gone                                                 bool // from the server, before anybody fetches it
 }
 
 // reply is what a call is answered with.
@@ -38,7 +42,7 @@ func (l *Lab) Control() http.Handler {
 	for name, do := range map[string]func(context.Context, doing) (reply, error){
 		"people": l.doPerson, "scan": l.doScan, "offline": l.doOffline, "online": l.doOnline, "forget": l.doForget,
 		"say": l.as(doSay), "edit": l.as(doEdit), "delete": l.as(doDelete), "react": l.as(doReact), "poll": l.as(doPoll),
-		"read": l.as(doRead), "leave": l.as(doLeave), "change": l.as(doChange),
+		"share": l.as(doShare), "read": l.as(doRead), "leave": l.as(doLeave), "change": l.as(doChange),
 	} {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { carryOut(w, r, do) })
 	}
@@ -114,6 +118,14 @@ func refused(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
 	_ = json.NewEncoder(w).Encode(reply{"error": err.Error()})
+}
+
+// doShare posts a document, or a picture.
+func doShare(ctx context.Context, p *Person, d doing) (string, error) {
+	if strings.HasSuffix(d.File, ".jpg") {
+		return p.Picture(ctx, d.Chat, d.Text, d.Data)
+	}
+	return p.share(ctx, d.Chat, d.File, "application/octet-stream", d.Text, d.Data, d.Gone)
 }
 
 // since leaves out what was read before.

@@ -38,6 +38,8 @@ type Lab struct {
 	people   map[string]*Person // by number
 	linking  map[string]*conn   // by the reference in the QR code
 	media    map[string][]byte
+	phones   map[string][]byte // media that the server has no longer
+	shared   map[string]shared // documents, by the ids of their messages
 	refuse   map[*account]int
 	cold     map[*account]int
 	wrotes   map[pairing]time.Time

@@ -1,13 +1,21 @@
 package lab
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waMmsRetry"
+	"go.mau.fi/whatsmeow/util/gcmutil"
+	"go.mau.fi/whatsmeow/util/hkdfutil"
+	"google.golang.org/protobuf/proto"
 )
 
 // Media is encrypted by clients before it comes here, and named by its hash.
@@ -48,9 +56,50 @@ func (l *Lab) download(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b)
 }
 
-// ForgetMedia lets all media be gone, as media is that is old.
+// ForgetMedia lets all media be gone from the server, as media is that is old.
+// The phones that posted it have it still.
 func (l *Lab) ForgetMedia() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.phones == nil {
+		l.phones = map[string][]byte{}
+	}
+	maps.Copy(l.phones, l.media)
 	clear(l.media)
+}
+
+// shared is a document that somebody posted: what their phone needs to bring it
+// to the server once more.
+type shared struct {
+	name string // of the encrypted file
+	key  []byte
+}
+
+// again plays the phone of the account that a device is linked to: it is asked
+// for a document that the server has no longer. The caller holds the lock.
+func (l *Lab) again(c *conn, n *binary.Node) {
+	id := text(n, "id")
+	children := []binary.Node{node("error", binary.Attrs{"code": 2})} // it is not there either
+	if s, ok := l.shared[id]; ok && l.phones[s.name] != nil {
+		path := "/d/" + s.name + "?oe=2"
+		result := waMmsRetry.MediaRetryNotification_SUCCESS
+		plain, err := proto.Marshal(&waMmsRetry.MediaRetryNotification{StanzaID: &id, DirectPath: &path, Result: &result})
+		if err != nil {
+			return
+		}
+		iv := make([]byte, 12)
+		_, _ = rand.Read(iv) // it does not fail
+		sealed, err := gcmutil.Encrypt(hkdfutil.SHA256(s.key, nil, []byte("WhatsApp Media Retry Notification"), 32), iv, plain, []byte(id))
+		if err != nil {
+			return
+		}
+		l.media[s.name] = l.phones[s.name]
+		children = []binary.Node{node("encrypt", nil, node("enc_p", nil), node("enc_iv", nil))}
+		parts := children[0].GetChildren()
+		parts[0].Content, parts[1].Content = sealed, iv
+	}
+	if rmr, ok := n.GetOptionalChildByTag("rmr"); ok {
+		children = append(children, rmr)
+	}
+	l.deliver(c.device, node("notification", binary.Attrs{"type": "mediaretry", "id": id, "t": now(), "from": jid(n, "to")}, children...))
 }

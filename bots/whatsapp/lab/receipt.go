@@ -16,6 +16,9 @@ func (l *Lab) receipt(c *conn, n *binary.Node) {
 	c.send(node("ack", ack))
 	a := binary.Attrs{"id": n.Attrs["id"], "t": now()}
 	switch kind {
+	case "server-error": // a document is asked for once more
+		l.again(c, n)
+		return
 	case "sender", "peer_msg", "hist_sync", "read-self":
 		return // of one's own
 	case "", "inactive": // the client was not in the foreground: a delivery all the same
