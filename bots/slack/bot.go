@@ -166,6 +166,7 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	if err := b.introduce(ctx); err != nil {
 		return err
 	}
+	news := b.newcomers(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	l := &life{ctx: ctx, began: b.o.Now()}
 	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Name: b.name, Plain: plain, Log: b.o.Log})
@@ -174,6 +175,9 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		b.mu.Unlock()
 		cancel()
 		return errors.New("the Slack account is connected already")
+	}
+	for _, c := range news {
+		b.head(l, c)
 	}
 	b.life = l
 	b.mu.Unlock()

@@ -93,7 +93,7 @@ func (b *Bot) takeStock(l *life) error {
 			return nil
 		}
 		if l.lanes.Fresh(c.id) {
-			l.lanes.Head(c.id, chat.Event{Key: "here", Kind: chat.Added, Chat: b.id(c.id), At: b.o.Now().UTC(), Name: c.name, ChatKind: c.kind()})
+			b.head(l, c)
 		}
 		l.lanes.Catch(c.id) // those where something is said go on meanwhile
 		if (i+1)%100 == 0 {
@@ -101,6 +101,32 @@ func (b *Bot) takeStock(l *life) error {
 		}
 	}
 	return nil
+}
+
+// newcomers lists the channels that the bot was never in before: that it is there,
+// and what they are called, comes before anything that is said in them. Where that
+// cannot be learnt now, it comes once they are looked through.
+func (b *Bot) newcomers(ctx context.Context) []*channel {
+	if b.o.Memory == nil {
+		return nil
+	}
+	in, err := b.mine(ctx)
+	var known []chat.ID
+	if err == nil {
+		known, err = b.o.Memory.Chats(ctx, Account)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			b.o.Log.Warn("Slack: the chats could not be listed; trying again", "err", plain(b.heed(err)))
+		}
+		return nil
+	}
+	return slices.DeleteFunc(in, func(c *channel) bool { return slices.Contains(known, b.id(c.id)) })
+}
+
+// head says first that the bot is in a channel.
+func (b *Bot) head(l *life, c *channel) {
+	l.lanes.Head(c.id, chat.Event{Key: "here", Kind: chat.Added, Chat: b.id(c.id), At: b.o.Now().UTC(), Name: c.name, ChatKind: c.kind()})
 }
 
 // isAgain reports whether everything is to be looked through anew.

@@ -448,3 +448,23 @@ func FuzzTake(f *testing.F) {
 		}
 	})
 }
+
+// TestAChatHasItsNameFromTheStart: what is said at once after a start comes after
+// what the chat is called.
+func TestAChatHasItsNameFromTheStart(t *testing.T) {
+	l, api := workspace(t, quick())
+	s := &store{}
+	b := newBot(t, api, func(o *Options) { o.Memory = s })
+	l.Fail(lab.Fault{Method: "users.conversations", Slow: 400})
+	live(t, b, s)
+	until(t, "the bot listens", func() bool { return l.Connected() > 0 })
+	if _, err := l.Say(flood, sam, "at once", ""); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it arrived", func() bool { return len(s.of(chat.Posted, flood)) == 1 })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.events[0]; e.Kind != chat.Added || e.Name != "flood-north" {
+		t.Errorf("the first that is known of it is %+v", e)
+	}
+}
