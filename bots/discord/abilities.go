@@ -78,12 +78,36 @@ func (b *Bot) channel(local string) *channel {
 	return b.channels[local]
 }
 
+// known waits until it is known whether the bot is in a channel: before the
+// gateway has told of every server, one that is not known may yet come.
+func (b *Bot) known(ctx context.Context, local string) error {
+	for end := time.Now().Add(connectMost); ; sleep(ctx, connectLook) {
+		b.mu.Lock()
+		known := b.channels[local] != nil || b.ready && len(b.awaited) == 0
+		b.mu.Unlock()
+		switch {
+		case known:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Now().After(end):
+			return bots.Busy{After: notNow}
+		}
+	}
+}
+
 // Abilities implements bots.Bot.
-func (b *Bot) Abilities(_ context.Context, id chat.ID) (bots.Abilities, error) {
+func (b *Bot) Abilities(ctx context.Context, id chat.ID) (bots.Abilities, error) {
+	if id.Account != Account {
+		return nil, fmt.Errorf("%q is no Discord channel: %w", id.Account, bots.ErrGone)
+	}
+	if err := b.known(ctx, id.Local); err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.channels[id.Local]
-	if id.Account != Account || c == nil || b.guilds[c.Guild] == nil {
+	if c == nil || b.guilds[c.Guild] == nil {
 		return nil, fmt.Errorf("there is no Discord channel %q: %w", id.Local, bots.ErrGone)
 	}
 	g := b.guilds[c.Guild]
@@ -113,6 +137,9 @@ const (
 
 // Members implements bots.Roster.
 func (b *Bot) Members(ctx context.Context, id chat.ID) ([]bots.Member, error) {
+	if err := b.known(ctx, id.Local); err != nil {
+		return nil, err
+	}
 	c := b.channel(id.Local)
 	if id.Account != Account || c == nil {
 		return nil, fmt.Errorf("there is no Discord channel %q: %w", id.Local, bots.ErrGone)

@@ -63,9 +63,11 @@ type Bot struct {
 	app        string // id of the application
 	reads      bool   // the content of messages is given to it
 	guilds     map[string]*guild
+	awaited    map[string]bool     // servers that the bot is in and that have not told of themselves yet
 	channels   map[string]*channel // threads too
 	direct     map[string]string   // member to the conversation with them
 	adders     map[string]string   // by server: who added the bot
+	parted     map[string]bool     // chats of which it was told that the bot is there no more
 	shown      map[string]place    // prompt to its message
 	from       map[string]string   // by chat: the newest message when the bot first looked
 	life       *life
@@ -74,6 +76,7 @@ type Bot struct {
 
 	refusedIdentify bool      // identifying waits until the minute is over
 	up              bool      // the gateway tells what happens
+	ready           bool      // it has said at least once which servers the bot is in
 	turns           time.Time // up to which calls have had their turn
 
 	lines  map[string]place       // prompt to the line that calls its member
@@ -118,7 +121,7 @@ func New(o Options) (*Bot, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{
-		o: o, reads: true, guilds: map[string]*guild{}, channels: map[string]*channel{}, direct: map[string]string{}, adders: map[string]string{},
+		o: o, reads: true, guilds: map[string]*guild{}, awaited: map[string]bool{}, parted: map[string]bool{}, channels: map[string]*channel{}, direct: map[string]string{}, adders: map[string]string{},
 		shown: map[string]place{}, from: map[string]string{},
 		lines: map[string]place{}, views: map[string]glimpse{}, going: map[string]*deletions{}, gather: gather, talked: map[string][]time.Time{}, doors: map[string]door{},
 	}

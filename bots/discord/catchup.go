@@ -92,11 +92,37 @@ func (b *Bot) stock(l *life, id string) error {
 		l.lanes.Open(local)
 	}
 	for _, k := range known { // what is not there any more
-		if c := b.channels[k.Local]; c != nil && c.Guild == id && !g.sees(b.me, c) {
+		if c := b.channels[k.Local]; c != nil && c.Guild == id && !g.sees(b.me, c) && !b.parted[k.Local] {
 			b.say(k.Local, b.left(k.Local))
 		}
 	}
 	return nil
+}
+
+// missing tells of the chats that were known and stand in no server of the bot's
+// any more: they were deleted, or the bot was taken out, while it was away.
+func (b *Bot) missing(l *life) {
+	if b.o.Memory == nil {
+		return
+	}
+	known, err := b.o.Memory.Chats(l.ctx, Account)
+	if err != nil {
+		if l.ctx.Err() == nil {
+			b.o.Log.Warn("Discord: the chats that were known could not be read", "err", plain(err))
+		}
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.awaited) > 0 {
+		return // a new session has begun since
+	}
+	for _, k := range known {
+		if b.channels[k.Local] == nil && !b.parted[k.Local] {
+			b.say(k.Local, b.left(k.Local))
+			l.lanes.Open(k.Local)
+		}
+	}
 }
 
 // unknown reports whether a server has chats that the bot is new in.

@@ -19,7 +19,7 @@ func (b *Bot) heard(e *discordgo.Event) {
 	var err error
 	switch e.Type {
 	case "READY":
-		b.readied()
+		err = b.readied(e.RawData)
 	case "RESUMED":
 		b.resumed()
 	case "GUILD_CREATE", "GUILD_DELETE", "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE":
@@ -41,13 +41,44 @@ func (b *Bot) heard(e *discordgo.Event) {
 }
 
 // readied begins a session of its own: whatever happened since the last one is
-// looked for.
-func (b *Bot) readied() {
+// looked for. The servers that the bot is in tell of themselves afterwards, one
+// by one; those that are not among them it has left.
+func (b *Bot) readied(data json.RawMessage) error {
+	var in struct {
+		Guilds []struct {
+			ID string `json:"id"`
+		} `json:"guilds"`
+	}
+	err := json.Unmarshal(data, &in)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.up = true
+	b.up, b.ready = true, true
 	if b.life != nil {
 		b.life.lanes.Behind(true)
+	}
+	if err != nil {
+		return err
+	}
+	clear(b.awaited)
+	for _, g := range in.Guilds {
+		b.awaited[g.ID] = true
+	}
+	for id := range b.guilds {
+		if !b.awaited[id] {
+			b.leave(id)
+		}
+	}
+	b.arrived("")
+	return nil
+}
+
+// arrived notes that a server has told of itself, or is not the bot's any more.
+// After the last of them it is known which chats are no longer there. The caller
+// holds the lock.
+func (b *Bot) arrived(id string) {
+	delete(b.awaited, id)
+	if l := b.life; l != nil && len(b.awaited) == 0 {
+		l.work.Go(func() { b.missing(l) })
 	}
 }
 
@@ -210,9 +241,11 @@ func (b *Bot) guildEvent(e *discordgo.Event) error {
 		for _, c := range slices.Concat(in.Channels, in.Threads) {
 			c.Guild = in.ID
 			b.channels[c.ID] = c
+			delete(b.parted, c.ID)
 		}
 		in.Channels, in.Threads = nil, nil
 		b.guilds[in.ID] = &in
+		b.arrived(in.ID)
 		if l := b.life; l != nil {
 			l.work.Go(func() { b.takeStock(l, in.ID) })
 		}
@@ -243,6 +276,7 @@ func (b *Bot) guildEvent(e *discordgo.Event) error {
 func (b *Bot) leave(id string) {
 	delete(b.guilds, id)
 	delete(b.adders, id)
+	b.arrived(id)
 	for local, c := range b.channels {
 		if c.Guild != id {
 			continue
@@ -254,8 +288,9 @@ func (b *Bot) leave(id string) {
 	}
 }
 
-// left tells that the bot is no longer in a chat.
+// left tells that the bot is no longer in a chat. The caller holds the lock.
 func (b *Bot) left(local string) chat.Event {
+	b.parted[local] = true
 	now := b.o.Now().UTC()
 	return chat.Event{Key: "removed/" + now.Format(time.RFC3339Nano), Kind: chat.Removed, Chat: b.id(local), At: now}
 }
@@ -352,6 +387,7 @@ func (b *Bot) channelEvent(e *discordgo.Event) error {
 
 // added tells that the bot is in a chat. The caller holds the lock.
 func (b *Bot) added(c *channel) chat.Event {
+	delete(b.parted, c.ID)
 	now := b.o.Now().UTC()
 	ev := chat.Event{Key: "added/" + now.Format(time.RFC3339Nano), Kind: chat.Added, Chat: b.id(c.ID), At: now, Name: c.Name, ChatKind: chat.Team}
 	b.by(&ev, c)

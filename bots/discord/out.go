@@ -50,7 +50,7 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		return "", err
 	case bots.Post:
 		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key))
-		if c := b.channel(e.Chat.Local); c.Type == kindForum {
+		if c := b.channel(e.Chat.Local); c != nil && c.Type == kindForum {
 			return b.begin(ctx, c, what)
 		}
 		made, err := b.post(ctx, e.Chat.Local, what)
@@ -63,6 +63,9 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		return "", b.erase(ctx, at)
 	case bots.Remove:
 		c := b.channel(e.Chat.Local)
+		if c == nil {
+			return "", bots.ErrGone
+		}
 		return "", b.call(ctx, "DELETE", discordgo.EndpointGuildMember(c.Guild, url.PathEscape(string(e.Member))), nil, nil, because("Chaperone: has left, by the staff directory"))
 	}
 	return "", bots.ErrUnsupported
@@ -217,11 +220,18 @@ func (b *Bot) own(ctx context.Context, channel string, is func(message) bool) (m
 // and sending it again changes nothing.
 func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, error) {
 	in := e.Chat.Local
+	if e.Kind == bots.Post || e.Kind == bots.Remove {
+		if err := b.known(ctx, in); err != nil {
+			return "", false, err
+		}
+	}
 	switch e.Kind {
 	case bots.Whisper:
 		_, err := b.find(ctx, e.Member, e.Prompt.ID)
 		if errors.Is(err, bots.ErrGone) {
-			_, err = b.called(ctx, e)
+			if err = b.known(ctx, in); err == nil {
+				_, err = b.called(ctx, e)
+			}
 		}
 		return "", err == nil, ignore(err, bots.ErrGone)
 	case bots.Delete:
@@ -232,7 +242,7 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 	case bots.Remove:
 		c := b.channel(in)
 		if c == nil {
-			return "", false, bots.ErrGone
+			return "", true, bots.ErrGone
 		}
 		err := b.get(ctx, discordgo.EndpointGuildMember(c.Guild, url.PathEscape(string(e.Member))), nil)
 		return "", errors.Is(err, bots.ErrGone), ignore(err, bots.ErrGone)

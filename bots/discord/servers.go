@@ -17,6 +17,9 @@ import (
 // it says something of one of them alone, and channels with the same exceptions
 // have the same members. So it is worked out once for each kind of both.
 func (b *Bot) Server(ctx context.Context, id chat.ID) (bots.Server, error) {
+	if err := b.known(ctx, id.Local); err != nil {
+		return bots.Server{}, err
+	}
 	c := b.channel(id.Local)
 	if id.Account != Account || c == nil {
 		return bots.Server{}, fmt.Errorf("there is no Discord channel %q: %w", id.Local, bots.ErrGone)
