@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ const (
 	beat       = 41250 * time.Millisecond // what clients are told, as a rule
 	mostSends  = 120                      // in a minute, on one connection
 	replayMost = 5000                     // events kept for a session that is away
+	awayMost   = 10                       // sessions kept for an application that may resume them
 	page       = 1000                     // members in one chunk
 )
 
@@ -194,6 +196,7 @@ func (l *Lab) identify(c *connection, data json.RawMessage) (*session, int) {
 	app.identified = append(app.identified, l.now())
 	s := &session{id: fmt.Sprintf("%x", l.next()), app: app, intents: in.Intents, conn: c}
 	l.sessions[s.id] = s
+	l.forgetOld(app)
 	away := []any{}
 	for _, g := range l.ordered() {
 		if g.member(app.User.ID) != nil {
@@ -253,6 +256,20 @@ func (l *Lab) chunks(s *session, data json.RawMessage) {
 		s.dispatch("GUILD_MEMBERS_CHUNK", map[string]any{
 			"guild_id": in.Guild, "members": all[i*page : min(len(all), (i+1)*page)], "chunk_index": i, "chunk_count": n, "nonce": in.Nonce,
 		})
+	}
+}
+
+// forgetOld loses the oldest sessions of an application that nobody came back to.
+func (l *Lab) forgetOld(app *App) {
+	var left []*session
+	for _, s := range l.sessions {
+		if s.app == app && s.conn == nil {
+			left = append(left, s)
+		}
+	}
+	slices.SortFunc(left, func(x, y *session) int { return cmp.Or(cmp.Compare(len(x.id), len(y.id)), cmp.Compare(x.id, y.id)) })
+	for _, s := range left[:max(0, len(left)-awayMost)] {
+		delete(l.sessions, s.id)
 	}
 }
 
