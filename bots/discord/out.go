@@ -242,7 +242,7 @@ func (b *Bot) Sent(ctx context.Context, e bots.Effect) (chat.MessageID, bool, er
 	case bots.Remove:
 		c := b.channel(in)
 		if c == nil {
-			return "", true, bots.ErrGone
+			return "", false, bots.ErrGone // they may be in the server yet
 		}
 		err := b.get(ctx, discordgo.EndpointGuildMember(c.Guild, url.PathEscape(string(e.Member))), nil)
 		return "", errors.Is(err, bots.ErrGone), ignore(err, bots.ErrGone)
