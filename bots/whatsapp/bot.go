@@ -48,16 +48,17 @@ type Bot struct {
 	ring *ring
 	now  atomic.Pointer[whatsmeow.Client] // another after the bot was unlinked
 
-	linkedTo atomic.Pointer[string]  // the number that is linked; the library's own may change at any time
-	last     atomic.Pointer[string]  // the number that was linked last
-	session  atomic.Pointer[session] // nil while Run does not run
-	failed   atomic.Int32            // times in a row that Run ended by itself
-	cipher   sync.Mutex              // held while a message is encrypted or decrypted
-	one      sync.Mutex              // held by whoever connects: Run, or Link
-	patience time.Duration           // how long one chat is tried before others go on
-	answer   bots.Answerer           // of what is said to the bot alone
-	hurry    chan struct{}           // it has been linked, and Run need not wait
-	guarded  *store.Device           // held by whoever connects
+	linkedTo atomic.Pointer[string]    // the number that is linked; the library's own may change at any time
+	last     atomic.Pointer[string]    // the number that was linked last
+	session  atomic.Pointer[session]   // nil while Run does not run
+	offered  atomic.Pointer[time.Time] // until when the codes to link by count; nil while there are none
+	failed   atomic.Int32              // times in a row that Run ended by itself
+	cipher   sync.Mutex                // held while a message is encrypted or decrypted
+	one      sync.Mutex                // held by whoever connects: Run, or Link
+	patience time.Duration             // how long one chat is tried before others go on
+	answer   bots.Answerer             // of what is said to the bot alone
+	hurry    chan struct{}             // it has been linked, and Run need not wait
+	guarded  *store.Device             // held by whoever connects
 
 	mu      sync.Mutex
 	groups  map[types.JID]*types.GroupInfo // as last heard

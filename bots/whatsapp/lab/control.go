@@ -40,7 +40,7 @@ const mostAsked = 1 << 20
 func (l *Lab) Control() http.Handler {
 	mux := http.NewServeMux()
 	for name, do := range map[string]func(context.Context, doing) (reply, error){
-		"people": l.doPerson, "scan": l.doScan, "offline": l.doOffline, "online": l.doOnline, "forget": l.doForget,
+		"people": l.doPerson, "scan": l.doScan, "code": l.doCode, "offline": l.doOffline, "online": l.doOnline, "forget": l.doForget,
 		"say": l.as(doSay), "edit": l.as(doEdit), "delete": l.as(doDelete), "react": l.as(doReact), "poll": l.as(doPoll),
 		"share": l.as(doShare), "read": l.as(doRead), "leave": l.as(doLeave), "change": l.as(doChange),
 	} {
@@ -164,6 +164,10 @@ func (l *Lab) doPerson(ctx context.Context, d doing) (reply, error) {
 
 func (l *Lab) doScan(_ context.Context, d doing) (reply, error) {
 	return reply{}, l.ScanQR(d.Number, d.Code)
+}
+
+func (l *Lab) doCode(ctx context.Context, d doing) (reply, error) {
+	return reply{}, l.TypeCode(ctx, d.Number, d.Code)
 }
 
 func (l *Lab) doForget(context.Context, doing) (reply, error) {

@@ -33,7 +33,8 @@
 // QR code together with its keys and a secret; the phone scans it, signs the
 // client's identity key and sends the result back under the secret. The client
 // countersigns, is disconnected, and logs in as a device with a number of its
-// own: 0 is the phone, 1 and higher are linked.
+// own: 0 is the phone, 1 and higher are linked. A phone without a camera takes
+// eight characters instead, from which both derive that secret (code.go).
 //
 // Encryption is between devices, in pairs (Signal sessions). Each device leaves
 // one-time keys at the server, so that others can begin while it is away

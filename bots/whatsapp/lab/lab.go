@@ -35,8 +35,9 @@ type Lab struct {
 	serial   int
 	accounts map[string]*account // by number and by hidden id
 	groups   map[types.JID]*group
-	people   map[string]*Person // by number
-	linking  map[string]*conn   // by the reference in the QR code
+	people   map[string]*Person  // by number
+	linking  map[string]*conn    // by the reference in the QR code
+	typing   map[*account]*typed // phones that wait for eight characters
 	media    map[string][]byte
 	phones   map[string][]byte // media that the server has no longer
 	shared   map[string]shared // documents, by the ids of their messages
@@ -68,7 +69,7 @@ func New(address string) (*Lab, error) {
 	}
 	l := &Lab{
 		static: newKeyPair(), accounts: map[string]*account{}, groups: map[types.JID]*group{}, people: map[string]*Person{},
-		linking: map[string]*conn{}, media: map[string][]byte{}, refuse: map[*account]int{}, cold: map[*account]int{}, wrotes: map[pairing]time.Time{},
+		linking: map[string]*conn{}, typing: map[*account]*typed{}, media: map[string][]byte{}, refuse: map[*account]int{}, cold: map[*account]int{}, wrotes: map[pairing]time.Time{},
 	}
 	if l.chain, err = certificates(l.static.public); err != nil {
 		return nil, err
@@ -169,6 +170,7 @@ func (l *Lab) left(c *conn) {
 		c.device.conn = nil
 	}
 	maps.DeleteFunc(l.linking, func(_ string, x *conn) bool { return x == c })
+	maps.DeleteFunc(l.typing, func(_ *account, t *typed) bool { return t.conn == c })
 }
 
 // handle takes one stanza.

@@ -61,6 +61,12 @@ func (l *Lab) ScanQR(number, code string) error {
 		return errors.New("the QR code is not one of this lab, or was scanned before")
 	}
 	delete(l.linking, parts[0])
+	return l.admit(a, c, identity, secret)
+}
+
+// admit lets a client be a linked device of a number: the phone vouches for its
+// identity key, under the secret that only the two know. The caller holds the lock.
+func (l *Lab) admit(a *account, c *conn, identity, secret []byte) error {
 	index := uint16(1)
 	for a.devices[index] != nil {
 		index++
@@ -98,6 +104,10 @@ func (a *account) vouch(identity []byte, index uint32) *waAdv.ADVSignedDeviceIde
 
 // countersigned finishes linking: the device is there, and is told to log in.
 func (l *Lab) countersigned(c *conn, n *binary.Node) {
+	if reg, ok := n.GetOptionalChildByTag("link_code_companion_reg"); ok && n.Tag == "iq" {
+		l.codeQuery(c, n, &reg)
+		return
+	}
 	if c.linked == nil || n.Tag != "iq" || text(n, "id") != c.linked.query {
 		return
 	}
