@@ -401,6 +401,9 @@ func (b *batch) prompt(ev chat.Event) *Shown {
 	return nil
 }
 
+// doubleClick is how soon after an answer the same one counts as a hasty hand.
+const doubleClick = time.Minute
+
 // answered takes a member's answer and what it asks for.
 func (b *batch) answered(ev chat.Event) {
 	sh := b.prompt(ev)
@@ -414,7 +417,8 @@ func (b *batch) answered(ev chat.Event) {
 	}
 	if !ok {
 		b.e.o.Log.Warn("an answer came that a prompt does not offer now; it has no effect", "chat", ev.Chat, "prompt", sh.ID)
-		if prompt.WantsText(ev.Answer) && strings.TrimSpace(ev.Text) != "" { // their words would be gone without a word
+		twice := sh.Answer == ev.Answer && b.now.Sub(sh.Closed) < doubleClick
+		if prompt.WantsText(ev.Answer) && strings.TrimSpace(ev.Text) != "" && !twice { // their words would be gone without a word
 			b.s.Actions = append(b.s.Actions, Action{Key: tellKey(tellLate, ev.Key), Kind: Tell, Chat: sh.Chat, Member: ev.Member, Due: b.now})
 		}
 		return
