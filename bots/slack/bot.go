@@ -99,6 +99,7 @@ type life struct {
 
 	mu      sync.Mutex
 	talks   map[chat.MemberID][]func() // what members said to the bot alone, and wait to be answered
+	news    map[string]*channel        // that the bot was never in before, and that nothing was said of yet
 	looking bool                       // through all chats
 	again   bool                       // is to be looked through once more
 }
@@ -168,16 +169,13 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	news := b.newcomers(ctx)
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx, began: b.o.Now()}
+	l := &life{ctx: ctx, began: b.o.Now(), news: news}
 	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Name: b.name, Plain: plain, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {
 		b.mu.Unlock()
 		cancel()
 		return errors.New("the Slack account is connected already")
-	}
-	for _, c := range news {
-		b.head(l, c)
 	}
 	b.life = l
 	b.mu.Unlock()

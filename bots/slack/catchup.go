@@ -106,7 +106,7 @@ func (b *Bot) takeStock(l *life) error {
 // newcomers lists the channels that the bot was never in before: that it is there,
 // and what they are called, comes before anything that is said in them. Where that
 // cannot be learnt now, it comes once they are looked through.
-func (b *Bot) newcomers(ctx context.Context) []*channel {
+func (b *Bot) newcomers(ctx context.Context) map[string]*channel {
 	if b.o.Memory == nil {
 		return nil
 	}
@@ -121,7 +121,23 @@ func (b *Bot) newcomers(ctx context.Context) []*channel {
 		}
 		return nil
 	}
-	return slices.DeleteFunc(in, func(c *channel) bool { return slices.Contains(known, b.id(c.id)) })
+	out := make(map[string]*channel, len(in))
+	for _, c := range in {
+		out[c.id] = c
+	}
+	for _, id := range known {
+		delete(out, id.Local)
+	}
+	return out
+}
+
+// isNew gives a channel that nothing was said of yet, once.
+func (l *life) isNew(local string) *channel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.news[local]
+	delete(l.news, local)
+	return c
 }
 
 // head says first that the bot is in a channel.

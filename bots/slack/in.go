@@ -70,6 +70,9 @@ func (b *Bot) happened(l *life, e *event, ack func()) {
 		b.alone(l, e)
 		return
 	}
+	if c := l.isNew(local); c != nil && !(e.Type == "member_joined_channel" && e.User == b.self().user) { // which says by itself that the bot is there
+		b.head(l, c)
+	}
 	if events := b.events(local, name, e); len(events) > 0 {
 		l.lanes.Put(local, events, ack)
 		return
