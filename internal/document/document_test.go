@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,17 @@ func FuzzTables(f *testing.F) { seeds(f, "a.csv", "a.txt"); fuzz(f, "a.csv") }
 func FuzzMail(f *testing.F)   { seeds(f, "a.eml"); fuzz(f, "a.eml") }
 func FuzzPages(f *testing.F)  { seeds(f, "a.html"); fuzz(f, "a.html") }
 
-// FuzzPDF reads in the same process, so that what is wrong is seen.
-func FuzzPDF(f *testing.F) { seeds(f, "a.pdf"); fuzz(f, "a.pdf") }
+// FuzzPDF reads as the product does, by another program: what a file can do to
+// that one must not reach this one.
+func FuzzPDF(f *testing.F) {
+	seeds(f, "a.pdf")
+	self := limits(f).PDF
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l := document.Limits{Text: 1 << 20, Expanded: 8 << 20, Time: 700 * time.Millisecond, PDF: self}
+		_, err := document.Read(context.Background(), "a.pdf", "", data, l)
+		known := []error{nil, document.ErrKind, document.ErrLocked, document.ErrBroken, document.ErrLarge, document.ErrSlow}
+		if !slices.ContainsFunc(known, func(k error) bool { return errors.Is(err, k) }) {
+			t.Errorf("the reading program ended otherwise: %v", err)
+		}
+	})
+}

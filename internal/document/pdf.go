@@ -23,7 +23,7 @@ import (
 
 // The limits of the program that reads a PDF.
 const (
-	mostMemory = 768 << 20
+	mostMemory = 256 << 20
 	mostStack  = 64 << 20
 	mostPages  = 2000
 )

@@ -135,6 +135,7 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 			return err
 		}
 		nudge(e.poke)
+		nudge(e.files.wake)
 		idle, err := e.idle(ctx)
 		if err != nil {
 			return err

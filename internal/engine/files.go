@@ -296,7 +296,7 @@ type fetched struct {
 // readFiles reads the files of one message and decides about what they say.
 func (e *Engine) readFiles(ctx context.Context, id chat.ID, message chat.MessageID) error {
 	r, load, there, err := e.o.Store.Reading(ctx, id, message)
-	if err != nil || !there {
+	if err != nil || !there || r.Due.After(e.o.Now()) { // the list may show it as it was before
 		return err
 	}
 	kind := load.Chat.Kind
@@ -481,7 +481,9 @@ func (e *Engine) heed(ctx context.Context, r Reading, got []fetched) error {
 		b.weigh(ev, text, found)
 		r.Routine = false
 	}
-	r.Routine = r.Routine && r.known()
+	if r.Due.IsZero() {
+		r.Routine = r.Routine && r.known()
+	}
 	b.s.Readings = append(b.s.Readings, r)
 	if b.fault != nil {
 		return b.fault
