@@ -7,7 +7,7 @@ import "strings"
 // with the words as digits.
 const spelledPattern = `(?i:\b(?:double |triple )?` + digitWord + `(?:[ ,.\-]{1,3}(?:double |triple )?` + digitWord + `){3,40}\b)`
 
-const digitWord = `(?:zero|oh|o|nought|nil|one|two|three|four|five|six|seven|eight|nine|dim|sero|un|dau|dwy|tri|tair|pedwar|pedair|pump|chwech|chwe|saith|wyth|naw|\d)`
+const digitWord = `(?:zero|oh|o|nought|nil|one|two|three|four|five|six|seven|eight|nine|hundred|dim|sero|un|dau|dwy|tri|tair|pedwar|pedair|pump|chwech|chwe|saith|wyth|naw|\d)`
 
 // spelledDigit reads a word as a digit.
 func spelledDigit(w string) (byte, bool) {
@@ -67,6 +67,9 @@ func spelled(v *view, runs [][2]int) (out view, digits [][2]int) {
 				times = 2
 			case "triple":
 				times = 3
+			case "hundred": // "nine hundred", as numbers are read out
+				b.add('0', from, to)
+				b.add('0', from, to)
 			default:
 				if d, ok := spelledDigit(w); ok {
 					for range times {
