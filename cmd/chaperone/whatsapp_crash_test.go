@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,14 +18,25 @@ import (
 // TestWhatsAppCrash kills the real program at named steps of the path and at any
 // time, while people write to its groups, and holds it against what stood on
 // their phones: every message is stored once, and each that asks for it led to
-// one prompt that its author could read, however often the program was killed. 200
-// kills with CHAPERONE_SOAK.
+// one prompt that its author could read, however often the program was killed.
+// CHAPERONE_SOAK=1 runs 2,000 kills, CHAPERONE_KILLS=200 as many as it says.
 func TestWhatsAppCrash(t *testing.T) {
-	kills := 1
+	kills := 10 // a life takes a third of a second of a core
 	if os.Getenv("CHAPERONE_SOAK") != "" {
-		kills = 200
+		kills = 2000
+	}
+	if n, err := strconv.Atoi(os.Getenv("CHAPERONE_KILLS")); err == nil {
+		kills = n
 	}
 	rng := rand.New(rand.NewPCG(seed(t), 1))
+	const most = 100 // of one number: each life reads all groups, and there is one for each kill
+	for from := 0; from < kills; from += most {
+		t.Run(fmt.Sprint("from ", from), func(t *testing.T) { killNumber(t, rng, min(kills-from, most)) })
+	}
+}
+
+// killNumber kills what one number is linked to, so many times.
+func killNumber(t *testing.T, rng *rand.Rand, kills int) {
 	n := newNumberOn(t, build(t, "failpoint"), kills)
 	n.link()
 	steps := []string{"act.called", "receive.stored", "act.started", "receive.begun", "act.stored", anytime}
@@ -35,11 +46,7 @@ func TestWhatsAppCrash(t *testing.T) {
 		cmd := n.command("run", "--data", "data")
 		cmd.Stderr = &n.log
 		if step != anytime {
-			nth := 1 + rng.IntN(3)
-			if kills == 1 {
-				nth = 2 // the notice is the first thing that it does, and the prompt the second
-			}
-			cmd.Env = append(os.Environ(), fmt.Sprintf("CHAPERONE_FAILPOINT=%s:%d", step, nth))
+			cmd.Env = append(os.Environ(), fmt.Sprintf("CHAPERONE_FAILPOINT=%s:%d", step, 1+rng.IntN(3)))
 		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -74,15 +81,10 @@ func TestWhatsAppCrash(t *testing.T) {
 	n.start()
 	n.listens(true) // from then on the commands below ask it, and do not take its data folder
 	if err := until(func() error {
-		var missing []string
-		seen := n.sam.Seen()
-		for k := range n.groups {
-			if !slices.ContainsFunc(seen, func(s whatsapp.Seen) bool { return fromBot(s) && strings.Contains(s.Text, name(k)) }) {
-				missing = append(missing, name(k))
+		for name, n := range n.whispers() {
+			if n == 0 {
+				return fmt.Errorf("Sam was not asked about %s", name)
 			}
-		}
-		if len(missing) > 0 {
-			return fmt.Errorf("Sam was not asked about %s", missing)
 		}
 		return nil
 	}); err != nil {
@@ -98,23 +100,34 @@ func TestWhatsAppCrash(t *testing.T) {
 		t.Error(err)
 	}
 	n.stop()
-	whispers := map[string]map[string]bool{} // by group; sent twice under one id it is one message
+	asked := 0
+	for name, n := range n.whispers() {
+		if asked += n; n > 1 {
+			t.Errorf("%sSam was asked %d times about %s", repeated, n, name)
+		}
+	}
+	t.Logf("%d kills, %d messages, %d prompts", kills, said, asked)
+}
+
+// whispers counts the prompts that Sam was shown, by the subject of the group.
+// Sent twice under one id it is one.
+func (n *number) whispers() map[string]int {
+	out, had := map[string]int{}, map[string]bool{}
+	for k := range n.groups {
+		out[name(k)] = 0
+	}
 	for _, s := range n.sam.Seen() {
+		if !fromBot(s) || s.Kind != whatsapp.SeenText || s.About != "" || had[s.ID] {
+			continue
+		}
+		had[s.ID] = true
 		for k := range n.groups {
-			if fromBot(s) && s.Kind == whatsapp.SeenText && s.About == "" && strings.Contains(s.Text, name(k)) {
-				if whispers[name(k)] == nil {
-					whispers[name(k)] = map[string]bool{}
-				}
-				whispers[name(k)][s.ID] = true
+			if strings.Contains(s.Text, name(k)) {
+				out[name(k)]++
 			}
 		}
 	}
-	for g, ids := range whispers {
-		if len(ids) != 1 {
-			t.Errorf("%sSam was asked %d times about %s", repeated, len(ids), g)
-		}
-	}
-	t.Logf("%d kills, %d messages, %d prompts", kills, said, len(whispers))
+	return out
 }
 
 // listens waits until the bot's device is connected, or is not.
