@@ -244,7 +244,7 @@ func (l *Lab) viewOpen(q *request) (answer, string) {
 		return nil, "exchanged_trigger_id"
 	}
 	delete(l.triggers, id)
-	if time.Since(t.at) > triggerFor {
+	if time.Since(t.at) > max(triggerFor, l.o.AckWithin) { // whoever is given more time for one is given it for the other
 		return nil, "expired_trigger_id"
 	}
 	if checkView([]byte(q.args["view"]), "modal") != "" {
