@@ -170,7 +170,7 @@ func TestWhoMayDeleteWhat(t *testing.T) {
 // person is told where they pressed, and can press again; of a shortcut they are
 // told in their conversation.
 func TestABoxThatOpensTooLate(t *testing.T) {
-	l, api := workspace(t, quick())
+	l, api := workspace(t, patient())
 	b := newBot(t, api, nil)
 	live(t, b, &store{})
 	until(t, "the bot listens", func() bool { return l.Connected() > 0 })
@@ -471,7 +471,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 	var hits atomic.Int64
 	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	defer trap.Close()
-	l, api := workspace(t, quick())
+	l, api := workspace(t, patient())
 	s := &store{}
 	live(t, newBot(t, api, nil), s)
 	until(t, "the bot listens", func() bool { return l.Connected() > 0 })

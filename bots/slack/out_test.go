@@ -64,7 +64,7 @@ func TestWhatSlackAnswers(t *testing.T) {
 
 // TestAHastyPersonAnswersOnce: a modal that is sent off twice is one answer.
 func TestAHastyPersonAnswersOnce(t *testing.T) {
-	l, api := workspace(t, quick())
+	l, api := workspace(t, patient())
 	b := newBot(t, api, nil)
 	s := &store{}
 	live(t, b, s)

@@ -27,7 +27,7 @@ func TestAStalledStoreKeepsNobodyWaiting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, api := workspace(t, lab.Options{Tiers: 100, AckWithin: 30 * time.Second}) // Slack has three, and a busy machine more
+			l, api := workspace(t, patient()) // Slack has three, and a busy machine more
 			if ackWithin >= 3*time.Second {
 				t.Errorf("it is acknowledged after %v at most", ackWithin)
 			}
@@ -238,7 +238,7 @@ func TestADraftIsAnsweredInItsBox(t *testing.T) {
 	}{"at once": {"I would ask", 0}, "later": {"I would ask", ackWithin + 200*time.Millisecond}, "at length": {strings.Repeat("I would ask & ask ", 2000), 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, api := workspace(t, lab.Options{Tiers: 100, AckWithin: 30 * time.Second})
+			l, api := workspace(t, patient())
 			b := newBot(t, api, nil)
 			b.Converse(func(ctx context.Context, p bots.Private) ([]bots.Reply, error) {
 				if p.Text != "check the draft" {

@@ -66,6 +66,9 @@ func quick() lab.Options {
 	return lab.Options{AckWithin: 500 * time.Millisecond, Retries: retries, Tiers: 100}
 }
 
+// patient is a lab that waits longer than Slack does, for a busy machine.
+func patient() lab.Options { return lab.Options{Tiers: 100, AckWithin: 30 * time.Second} }
+
 func newBot(t *testing.T, api string, with func(*Options)) *Bot {
 	t.Helper()
 	o := Options{BotToken: "xoxb-exact", AppToken: "xapp-lab", APIURL: api, Tiers: 100}
