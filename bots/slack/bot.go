@@ -99,7 +99,8 @@ type life struct {
 
 	mu      sync.Mutex
 	talks   map[chat.MemberID][]func() // what members said to the bot alone, and wait to be answered
-	news    map[string]*channel        // that the bot was never in before, and that nothing was said of yet
+	in      []*channel                 // that the bot was in just before this began, until it looks through them
+	news    map[string]*channel        // those of them that it was never in before, and that nothing was said of yet
 	looking bool                       // through all chats
 	again   bool                       // is to be looked through once more
 }
@@ -167,9 +168,9 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	if err := b.introduce(ctx); err != nil {
 		return err
 	}
-	news := b.newcomers(ctx)
+	in, news := b.newcomers(ctx)
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{ctx: ctx, began: b.o.Now(), news: news}
+	l := &life{ctx: ctx, began: b.o.Now(), in: in, news: news}
 	l.lanes = lane.New(ctx, lane.Options{Account: Account, Deliver: deliver, CatchUp: b.catchUp, Name: b.name, Plain: plain, Log: b.o.Log})
 	b.mu.Lock()
 	if b.life != nil {

@@ -64,7 +64,7 @@ func (b *Bot) lookThrough(l *life) {
 
 // takeStock learns which chats the bot is in, and lets each be caught up with.
 func (b *Bot) takeStock(l *life) error {
-	in, err := b.mine(l.ctx)
+	in, err := b.chats(l)
 	if err != nil {
 		return err
 	}
@@ -103,12 +103,26 @@ func (b *Bot) takeStock(l *life) error {
 	return nil
 }
 
-// newcomers lists the channels that the bot was never in before: that it is there,
-// and what they are called, comes before anything that is said in them. Where that
-// cannot be learnt now, it comes once they are looked through.
-func (b *Bot) newcomers(ctx context.Context) map[string]*channel {
+// chats lists the channels that the bot is in. Just after the start that is known:
+// what changed in the moment since then Slack goes on telling.
+func (b *Bot) chats(l *life) ([]*channel, error) {
+	l.mu.Lock()
+	in := l.in
+	l.in = nil
+	l.mu.Unlock()
+	if in != nil {
+		return in, nil
+	}
+	return b.mine(l.ctx)
+}
+
+// newcomers lists the channels that the bot is in, and those that it was never in
+// before: that it is there, and what they are called, comes before anything that is
+// said in them. Where that cannot be learnt now, it comes once they are looked
+// through.
+func (b *Bot) newcomers(ctx context.Context) (in []*channel, news map[string]*channel) {
 	if b.o.Memory == nil {
-		return nil
+		return nil, nil
 	}
 	in, err := b.mine(ctx)
 	var known []chat.ID
@@ -119,16 +133,16 @@ func (b *Bot) newcomers(ctx context.Context) map[string]*channel {
 		if ctx.Err() == nil {
 			b.o.Log.Warn("Slack: the chats could not be listed; trying again", "err", plain(b.heed(err)))
 		}
-		return nil
+		return nil, nil
 	}
-	out := make(map[string]*channel, len(in))
+	news = make(map[string]*channel, len(in))
 	for _, c := range in {
-		out[c.id] = c
+		news[c.id] = c
 	}
 	for _, id := range known {
-		delete(out, id.Local)
+		delete(news, id.Local)
 	}
-	return out
+	return in, news
 }
 
 // isNew gives a channel that nothing was said of yet, once.
