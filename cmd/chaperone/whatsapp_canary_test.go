@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,9 +32,11 @@ func TestWhatsAppCanary(t *testing.T) {
 		n.listens(true)
 	}
 	const said, quiet = "Ozymandias Quillfeather, NHS number 999 000 0174, is at Zennorvale", "the sandwiches for Hoddlesworth are in the second van"
-	h := newHaystack(append(needles("what was prompted", said), needles("what was clean", quiet)...))
+	// What is in a file is in memory alone, and never anywhere else.
+	const filed = "Bartholomew Wrenfield,999 000 0018,Ottershawe"
+	h := newHaystack(slices.Concat(needles("what was prompted", said), needles("what was clean", quiet), needles("what was in a file", filed)))
 	// As the library writes a message, with its field and length before it.
-	sealed := []string{said, quiet, "\n" + string(rune(len(said))) + said, "\n" + string(rune(len(quiet))) + quiet}
+	sealed := []string{said, quiet, filed, "Name,NHS number,Place\n" + filed + "\n", "\n" + string(rune(len(said))) + said, "\n" + string(rune(len(quiet))) + quiet}
 	search := func(when string) map[string]bool {
 		t.Helper()
 		v := openVault(t, l)
@@ -58,9 +61,14 @@ func TestWhatsAppCanary(t *testing.T) {
 	must(t, "saying", err)
 	asked := n.see(n.sam, "the prompt", fromBot)
 	t.Logf("asked after %v", time.Since(l.began))
+	_, err = n.priya.Share(t.Context(), n.group, "list.csv", "text/csv", "", []byte(sealed[3]))
+	must(t, "posting a file", err)
+	n.see(n.priya, "the prompt about a file", fromBot)
 	l.kill() // so that the logs of the databases lie there
-	if found := search("while a prompt is open"); !found[said] || !found[sealed[2]] {
-		t.Fatalf("what is not erased yet cannot be read: by the product's keys %v, by those of the library's tables %v", found[said], found[sealed[2]])
+	if found := search("while a prompt is open"); !found[said] || !found[sealed[4]] {
+		t.Fatalf("what is not erased yet cannot be read: by the product's keys %v, by those of the library's tables %v", found[said], found[sealed[4]])
+	} else if found[sealed[2]] || found[sealed[3]] {
+		t.Error("what is in a file was written down")
 	}
 
 	ring, err := os.ReadFile(filepath.Join(n.dir, "data", "whatsapp.keys"))
