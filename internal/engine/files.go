@@ -14,7 +14,6 @@ import (
 	"chaperone/internal/chat"
 	"chaperone/internal/detect"
 	"chaperone/internal/document"
-	"chaperone/internal/failpoint"
 	"chaperone/internal/policy"
 	"chaperone/rules"
 )
@@ -310,7 +309,6 @@ func (e *Engine) readFiles(ctx context.Context, id chat.ID, message chat.Message
 		if !r.Files[i].Waits {
 			continue
 		}
-		failpoint.Hit("files.fetch")
 		content, why, wait := e.fetchFile(ctx, r, i)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -326,7 +324,6 @@ func (e *Engine) readFiles(ctx context.Context, id chat.ID, message chat.Message
 		}
 		r.Files[i].Waits, r.Files[i].Why = false, why
 	}
-	failpoint.Hit("files.read")
 	if r.Due, r.Tries = later, r.Tries+1; !later.IsZero() && e.o.Now().Sub(r.Since) > fetchFor {
 		for i := range r.Files {
 			if r.Files[i].Waits {
@@ -489,11 +486,9 @@ func (e *Engine) heed(ctx context.Context, r Reading, got []fetched) error {
 		return b.fault
 	}
 	b.show()
-	failpoint.Hit("files.decided")
 	if err := e.o.Store.Settle(ctx, b.s); err != nil {
 		return err
 	}
-	failpoint.Hit("files.stored")
 	e.settled(b)
 	return nil
 }
