@@ -47,6 +47,8 @@ type Linking struct {
 	Number string    `json:"number,omitempty"` // it is linked to this number
 	Code   string    `json:"code,omitempty"`   // to be shown as a QR code
 	Until  time.Time `json:"until,omitzero"`   // when the next code comes
+	Typed  string    `json:"typed,omitempty"`  // to be typed on the phone instead
+	Ends   time.Time `json:"ends,omitzero"`    // until when that counts
 	Under  bool      `json:"under_way,omitempty"`
 	Error  string    `json:"error,omitempty"` // why the last attempt ended
 	Off    bool      `json:"off,omitempty"`   // WhatsApp is switched off
@@ -57,6 +59,10 @@ type linking struct {
 	mu   sync.Mutex
 	now  Linking
 	work sync.WaitGroup
+	stop context.CancelFunc // ends the attempt
+
+	asking sync.Mutex // one code to type at a time
+	phone  string     // of that code
 }
 
 // errNoWhatsApp is what somebody reads who links without having said so.
@@ -68,6 +74,9 @@ const linkFor = 5 * time.Minute
 func (a *App) linkCalls(t control.Table) {
 	t["link.whatsapp"] = named(access.Configure, func(ctx context.Context, by string, _ struct{}) (Linking, error) {
 		return a.linkWhatsApp(ctx, by)
+	})
+	t["link.code"] = named(access.Configure, func(ctx context.Context, by string, asked struct{ Phone string }) (Linking, error) {
+		return a.linkByCode(ctx, by, asked.Phone)
 	})
 	t["link.look"] = looks(access.Configure, func(context.Context, struct{}) (Linking, error) {
 		if a.whatsapp == nil {
@@ -95,10 +104,10 @@ func (a *App) linkWhatsApp(ctx context.Context, by string) (Linking, error) {
 		l.mu.Unlock()
 		return a.linkState()
 	}
-	l.now = Linking{Under: true}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), linkFor)
+	l.now, l.stop = Linking{Under: true}, cancel
 	l.mu.Unlock()
 	a.c.Log.Info("linking WhatsApp was begun")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), linkFor)
 	l.work.Go(func() {
 		defer cancel()
 		err := a.whatsapp.Link(ctx, by, func(code string, valid time.Duration) {
@@ -115,6 +124,46 @@ func (a *App) linkWhatsApp(ctx context.Context, by string) (Linking, error) {
 	return a.linkState()
 }
 
+// linkByCode asks for a code to type on the phone, and begins to link where
+// nobody has. The same phone has the same code as long as it counts.
+func (a *App) linkByCode(ctx context.Context, by, phone string) (Linking, error) {
+	number, err := whatsapp.Digits(phone)
+	if err != nil {
+		return Linking{}, err
+	}
+	now, err := a.linkWhatsApp(ctx, by)
+	if err != nil || !now.Under {
+		return now, err
+	}
+	l := &a.linking
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	if now, err = a.linkState(); err != nil || !now.Under || now.Typed != "" && l.phone == number {
+		return now, err
+	}
+	code, until, err := a.whatsapp.Code(ctx, number)
+	if err != nil {
+		return Linking{}, err
+	}
+	l.mu.Lock()
+	if l.now.Under {
+		l.now.Typed, l.now.Ends, l.phone = code, until, number
+	}
+	l.mu.Unlock()
+	return a.linkState()
+}
+
+// giveUpLinking ends an attempt that is under way, and waits for its end.
+func (a *App) giveUpLinking() {
+	l := &a.linking
+	l.mu.Lock()
+	if l.stop != nil {
+		l.stop()
+	}
+	l.mu.Unlock()
+	l.work.Wait()
+}
+
 func (a *App) linkState() (Linking, error) {
 	if a.whatsapp == nil {
 		return Linking{}, errNoWhatsApp
@@ -129,26 +178,40 @@ func (a *App) linkState() (Linking, error) {
 }
 
 // LinkWhatsApp links the WhatsApp number: the process that runs does, or this one where
-// none does. tell is given what is new, until the number is linked.
-func LinkWhatsApp(ctx context.Context, c Config, by string, ask func(call string, into *Linking) error, tell func(Linking)) error {
+// none does. phone is the number for which a code to type is asked for; empty asks for
+// QR codes alone. tell is given what is new, until the number is linked.
+func LinkWhatsApp(ctx context.Context, c Config, by, phone string, ask func(call string, args any, into *Linking) error, tell func(Linking)) error {
+	begin, args := "link.whatsapp", any(struct{}{})
+	if phone != "" {
+		begin, args = "link.code", struct{ Phone string }{phone}
+	}
 	var now Linking
-	err := ask("link.whatsapp", &now)
+	err := ask(begin, args, &now)
 	if errors.Is(err, control.ErrNobody) {
 		a, err := open(ctx, c)
 		if err != nil {
 			return err
 		}
-		if now, err = a.linkWhatsApp(ctx, by); err != nil {
-			return errors.Join(err, a.close())
+		defer func() { a.giveUpLinking(); _ = a.close() }() // what was stored is stored
+		if phone == "" {
+			now, err = a.linkWhatsApp(ctx, by)
+		} else {
+			now, err = a.linkByCode(ctx, by, phone)
 		}
-		ask = func(_ string, into *Linking) (err error) { *into, err = a.linkState(); return err }
-		defer func() { a.linking.work.Wait(); _ = a.close() }() // what was stored is stored
+		if err != nil {
+			return err
+		}
+		ask = func(_ string, _ any, into *Linking) (err error) { *into, err = a.linkState(); return err }
 	} else if err != nil {
 		return err
 	}
 	for shown := ""; ; {
-		if now.Code != shown || now.Number != "" {
-			shown = now.Code
+		code := now.Code
+		if phone != "" {
+			code = now.Typed
+		}
+		if code != shown || now.Number != "" {
+			shown = code
 			tell(now)
 		}
 		switch {
@@ -163,7 +226,7 @@ func LinkWhatsApp(ctx context.Context, c Config, by string, ask func(call string
 		case <-time.After(200 * time.Millisecond):
 		}
 		now = Linking{}
-		if err := ask("link.state", &now); err != nil {
+		if err := ask("link.state", struct{}{}, &now); err != nil {
 			return err
 		}
 	}

@@ -45,23 +45,28 @@ func linkCommand() *cobra.Command {
 
 func linkWhatsAppCommand() *cobra.Command {
 	var d desk
+	var phone string
 	cmd := &cobra.Command{
-		Use:   "whatsapp --by NAME",
-		Short: "Show the QR code that links the bot to its number",
+		Use:   "whatsapp --by NAME [--phone NUMBER]",
+		Short: "Show the code that links the bot to its number",
 		Long: `Shows a QR code. On the phone of the bot's number open WhatsApp, Settings,
 Linked devices, Link a device, and point it at the code. A new code comes now
 and then; the command ends when the phone has linked the bot.
 
+With --phone NUMBER, such as "+44 7700 900142", it shows eight characters
+instead. They are typed on that phone, for when its camera is of no use.
+
 ` + risk + `
 By naming yourself with --by you accept this for your organisation.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return linkWhatsApp(cmd, &d) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return linkWhatsApp(cmd, &d, phone) },
 	}
 	d.flags(cmd, true)
+	cmd.Flags().StringVar(&phone, "phone", "", "the bot's own number, to be linked by eight characters instead of a QR code")
 	return cmd
 }
 
-func linkWhatsApp(cmd *cobra.Command, d *desk) error {
+func linkWhatsApp(cmd *cobra.Command, d *desk, phone string) error {
 	c, err := d.load(true)
 	if err != nil {
 		return exitError{exitConfig, err}
@@ -79,20 +84,26 @@ func linkWhatsApp(cmd *cobra.Command, d *desk) error {
 	if !d.asJSON {
 		fmt.Fprint(out, risk+"\n")
 	}
-	ask := func(call string, into *app.Linking) error {
-		b, err := control.Ask(cmd.Context(), c.Data, control.Request{Call: call, By: d.by, Args: json.RawMessage("{}")})
+	ask := func(call string, args any, into *app.Linking) error {
+		in, err := json.Marshal(args)
+		if err != nil {
+			return err
+		}
+		b, err := control.Ask(cmd.Context(), c.Data, control.Request{Call: call, By: d.by, Args: in})
 		if err != nil {
 			return err
 		}
 		return json.Unmarshal(b, into)
 	}
-	return app.LinkWhatsApp(cmd.Context(), c, d.by, ask, func(now app.Linking) {
+	return app.LinkWhatsApp(cmd.Context(), c, d.by, phone, ask, func(now app.Linking) {
 		switch {
 		case d.asJSON:
 			_ = json.NewEncoder(out).Encode(now) // nobody reads it
 		case now.Number != "":
 			fmt.Fprintf(out, "Linked to +%s. Ask its groups' members to say hello to that number once, so that the bot may write to them.\n", now.Number)
-		case now.Code != "":
+		case now.Typed != "":
+			fmt.Fprintf(out, "On the phone: WhatsApp, Settings, Linked devices, Link a device, Link with phone\nnumber instead. Type there:\n\n    %s\n\nIt counts until %s; then begin anew.\n", now.Typed, now.Ends.Local().Format("15:04:05"))
+		case phone == "" && now.Code != "":
 			fmt.Fprintln(out, "On the phone: WhatsApp, Settings, Linked devices, Link a device.")
 			qrterminal.GenerateHalfBlock(now.Code, qrterminal.L, out)
 			fmt.Fprintf(out, "This code counts until %s; then the next one follows.\n\n", now.Until.Local().Format("15:04:05"))

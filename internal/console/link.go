@@ -15,6 +15,7 @@ func (c *Console) linkRoutes() []Route {
 	return []Route{
 		{"GET /link", access.Configure, c.linkPhone},
 		{"POST /link/begin", access.Configure, c.linkPhoneBegin},
+		{"POST /link/code", access.Configure, c.linkPhoneCode},
 	}
 }
 
@@ -24,6 +25,8 @@ type linkingView struct {
 	Number string    `json:"number"`
 	Code   string    `json:"code"`
 	Until  time.Time `json:"until"`
+	Typed  string    `json:"typed"`
+	Ends   time.Time `json:"ends"`
 	Under  bool      `json:"under_way"`
 	Error  string    `json:"error"`
 }
@@ -49,6 +52,7 @@ type linkPage struct {
 	QR           *square // the code that counts
 	Hello        *square
 	Why          string // what is not well with the number
+	Asked        bool   // somebody writes the phone's number: the page keeps still
 }
 
 // Step is the step that is under way.
@@ -84,7 +88,7 @@ func (c *Console) linkPhone(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f form) {
-	p := linkPage{form: f, Organisation: c.o.Organisation, Why: c.o.Path.Troubles()["account whatsapp"]}
+	p := linkPage{form: f, Organisation: c.o.Organisation, Why: c.o.Path.Troubles()["account whatsapp"], Asked: r.URL.Query().Get("by") == "number"}
 	var err error
 	if p.Link, err = ask[linkingView](c, r, "link.look", nil); err == nil && !p.Link.Off {
 		p.Now, err = ask[numberView](c, r, "link.standing", nil)
@@ -99,7 +103,7 @@ func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f
 		c.broken(w, r, err)
 		return
 	}
-	if p.Link.Under {
+	if p.Link.Under && !p.Asked && len(f.Faults) == 0 {
 		w.Header().Set("Refresh", whatsAppWaits)
 	}
 	c.page(w, r, status, "link.html", "Link WhatsApp", p)
@@ -113,6 +117,21 @@ func (c *Console) linkPhoneBegin(w http.ResponseWriter, r *http.Request) {
 	if len(f.Faults) == 0 {
 		if _, err := ask[linkingView](c, r, "link.whatsapp", struct{}{}); err != nil {
 			f.need(false, "", c.says(err))
+		}
+	}
+	if len(f.Faults) > 0 {
+		c.showLink(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	http.Redirect(w, r, "/link", http.StatusSeeOther)
+}
+
+// linkPhoneCode asks for eight characters to type on the phone.
+func (c *Console) linkPhoneCode(w http.ResponseWriter, r *http.Request) {
+	f, ok := filled(w, r)
+	if ok {
+		if _, err := ask[linkingView](c, r, "link.code", struct{ Phone string }{f.Get("phone")}); err != nil {
+			f.need(false, "phone", c.says(err))
 		}
 	}
 	if len(f.Faults) > 0 {

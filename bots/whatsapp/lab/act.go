@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -59,6 +60,9 @@ func (p *Person) post(ctx context.Context, to string, m *waE2E.Message) (string,
 	if err != nil {
 		return "", fmt.Errorf("%s could not send: %w", p.Name, err)
 	}
+	p.wrote(p.message(&events.Message{Info: types.MessageInfo{
+		MessageSource: types.MessageSource{Chat: j, Sender: *p.client.Store.ID}, ID: sent.ID, Timestamp: sent.Timestamp,
+	}, Message: m}))
 	return sent.ID, nil
 }
 

@@ -66,6 +66,7 @@ func (l *Lab) Control() http.Handler {
 			refused(w, fmt.Errorf("nobody with a phone has the number %q", r.PathValue("number")))
 		}
 	})
+	mux.HandleFunc("GET /show/{number}", l.page)
 	mux.HandleFunc("GET /members/{chat}", func(w http.ResponseWriter, r *http.Request) {
 		j, err := types.ParseJID(r.PathValue("chat"))
 		if err != nil {

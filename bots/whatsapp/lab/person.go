@@ -36,6 +36,7 @@ type Person struct {
 
 	mu    sync.Mutex
 	seen  []Seen
+	both  []Seen        // and what the person wrote
 	wake  chan struct{} // closed and made anew when something was seen
 	ready bool          // it has been connected
 }
@@ -213,7 +214,7 @@ func (p *Person) Wait(ctx context.Context, ok func(Seen) bool) (Seen, error) {
 func (p *Person) saw(all ...Seen) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = append(p.seen, all...)
+	p.seen, p.both = append(p.seen, all...), append(p.both, all...)
 	close(p.wake)
 	p.wake = make(chan struct{})
 }
