@@ -42,7 +42,8 @@ func (b *Bot) number(ctx context.Context, s *shown, p *bots.Prompt) error {
 }
 
 // render writes a prompt as a text, the first of whose lines is all that a
-// locked phone shows.
+// locked phone shows. Phones fold a long text: what is to be done and the answers
+// come before how it is done, and why.
 func render(p *bots.Prompt, first int) string {
 	var out strings.Builder
 	para := func(lines ...string) {
@@ -70,13 +71,8 @@ func render(p *bots.Prompt, first int) string {
 			mark = "✓ "
 		}
 		steps = append(steps, mark+s.Text)
-		if s.Help != "" && !s.Done {
-			steps = append(steps, "   "+s.Help)
-		}
 	}
 	para(steps...)
-	para(p.Found...)
-	para(p.Policy)
 	if len(p.Answers) > 0 {
 		answers := []string{"Answer with a number:"}
 		for i, a := range p.Answers {
@@ -91,7 +87,14 @@ func render(p *bots.Prompt, first int) string {
 		}
 		para(answers...)
 	}
+	para(p.Found...)
+	para(p.Policy)
 	para(p.Ask)
+	for _, s := range p.Steps {
+		if s.Help != "" && !s.Done {
+			para("• "+s.Text, s.Help)
+		}
+	}
 	return out.String()
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"chaperone/bots"
 	"chaperone/bots/whatsapp/lab"
 )
 
@@ -80,4 +81,38 @@ func TestLinkingByCode(t *testing.T) {
 	done(t, err)
 	w.say(t, sam, g.String(), "good morning")
 	j.wait(t, "a message", text("good morning"))
+}
+
+// TestAPromptAsItIsRead: phones fold a long text, so that the answers stand
+// before what explains them.
+func TestAPromptAsItIsRead(t *testing.T) {
+	said := render(&bots.Prompt{
+		Title: "Hello Sam, about your message.", Body: "It may include a number.", Found: []string{"NHS number, masked, ending 43"}, Policy: "Council, row 4", Ask: "Questions: Morag Sinclair",
+		Steps:   []bots.Step{{ID: "a", Text: "Delete it", Help: "iPhone: press and hold.\nAndroid: press and hold."}, {ID: "b", Text: "Tell Priya", Help: "By telephone.", Done: true}},
+		Answers: []bots.Answer{{ID: "x", Label: "I have deleted it", Expected: true}, {ID: "y", Label: "This is wrong", WantsText: true}},
+	}, 4)
+	want := `Hello Sam, about your message.
+
+It may include a number.
+
+• Delete it
+✓ Tell Priya
+
+Answer with a number:
+4  I have deleted it
+5  This is wrong (write your words behind the number)
+👍 on this message means 4.
+
+NHS number, masked, ending 43
+
+Council, row 4
+
+Questions: Morag Sinclair
+
+• Delete it
+iPhone: press and hold.
+Android: press and hold.`
+	if said != want {
+		t.Errorf("it reads\n%s\nand not\n%s", said, want)
+	}
 }
