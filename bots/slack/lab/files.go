@@ -68,17 +68,16 @@ func (l *Lab) showFiles(m *Message) []answer {
 			list = append(list, answer{"id": id, "mode": "tombstone"})
 			continue
 		}
-		f := answer{"id": id, "name": name, "title": name, "mode": "hosted"}
-		if h, ok := l.hosted[id]; ok {
-			link := h.Link
-			if link == "" {
-				link = "http://" + l.host
-			}
-			f["mimetype"], f["size"] = media(name), len(h.Data)
-			f["url_private"] = link + "/files-pri/" + l.team + "-" + id + "/" + name
-			f["url_private_download"] = link + "/files-pri/" + l.team + "-" + id + "/download/" + name
+		h := l.hosted[id] // one that is only named is said to be there, and is not
+		at := h.Link
+		if at == "" {
+			at = "http://" + l.host
 		}
-		list = append(list, f)
+		at += "/files-pri/" + l.team + "-" + id
+		list = append(list, answer{
+			"id": id, "name": name, "title": name, "mode": "hosted", "mimetype": media(name), "size": len(h.Data),
+			"url_private": at + "/" + name, "url_private_download": at + "/download/" + name,
+		})
 	}
 	return list
 }
