@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,5 +82,45 @@ func TestInAGroupBefore(t *testing.T) {
 	e := j.wait(t, "the group", func(e chat.Event) bool { return e.Kind == chat.Added && e.Chat == w.chat })
 	if e.Member != w.id(office) {
 		t.Errorf("it was added by %q", e.Member)
+	}
+}
+
+// TestLeftMeanwhile lets the bot's number leave groups while the list that has
+// them is read: the engine is not told that the bot is there.
+func TestLeftMeanwhile(t *testing.T) {
+	w, j := newWorld(t, true), &journal{}
+	var groups []string
+	for k := range 12 {
+		g, err := w.lab.AddGroup(lab.NewGroup{Subject: fmt.Sprint("Ward ", k), Hidden: true, Admins: []string{office}, Members: []string{sam}})
+		done(t, err)
+		groups = append(groups, g.String())
+	}
+	w.settled(office, 1, 0)
+	stop := w.run(t, j) // what told of the groups is taken
+	for _, g := range groups {
+		j.wait(t, "the group", func(e chat.Event) bool { return e.Kind == chat.Added && e.Chat.Local+"@g.us" == g })
+	}
+	stop()
+	_, err := w.db.ExecContext(t.Context(), `DELETE FROM chaperone_chats`) // as if it knew none of them
+	done(t, err)
+	w.open(t)
+	again, asked, left := &journal{}, make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	again.refuse = func(chat.Event) bool {
+		once.Do(func() { close(asked); <-left })
+		return false
+	}
+	w.run(t, again)
+	<-asked // the list is there, and the first group of it is told of
+	for _, g := range groups {
+		done(t, w.people[office].Leave(t.Context(), g))
+	}
+	close(left)
+	for end := time.Now().Add(30 * time.Second); (w.lab.Waiting(office, 1) > 0 || w.bot.failed.Load() != 0) && time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	}
+	in, err := w.bot.book.chats(t.Context())
+	done(t, err)
+	if _, there := in[w.chat.Local]; len(in) != 1 || !there {
+		t.Errorf("the bot is in %v, and should be in %s alone", in, w.chat.Local)
 	}
 }

@@ -19,7 +19,10 @@ import (
 // keys: who is who, which chats it is in, how old messages are, and what it
 // showed and did. Of texts it holds the bot's
 // own, for a week.
-type book struct{ db *sql.DB }
+type book struct {
+	db    *sql.DB
+	known known
+}
 
 const bookTables = `
 CREATE TABLE IF NOT EXISTS chaperone_addresses (address TEXT PRIMARY KEY, member TEXT NOT NULL);
@@ -45,7 +48,7 @@ const keepMessages = 7 * 24 * time.Hour
 
 func openBook(ctx context.Context, db *sql.DB) (*book, error) {
 	_, err := db.ExecContext(ctx, bookTables)
-	return &book{db}, err
+	return &book{db: db, known: known{members: map[types.JID]chat.MemberID{}}}, err
 }
 
 // prune forgets what is too old to matter.
@@ -59,34 +62,6 @@ func (b *book) prune(ctx context.Context, now time.Time) error {
 		_, err = b.db.ExecContext(ctx, `DELETE FROM chaperone_done WHERE at < ?`, now.AddDate(0, -3, 0).Unix())
 	}
 	return err
-}
-
-// member finds or makes the member with these addresses; either may be empty.
-func (b *book) member(ctx context.Context, hidden, number types.JID) (chat.MemberID, error) {
-	var id chat.MemberID
-	for _, j := range []types.JID{hidden, number} {
-		if j.IsEmpty() || id != "" {
-			continue
-		}
-		err := b.db.QueryRowContext(ctx, `SELECT member FROM chaperone_addresses WHERE address = ?`, j.String()).Scan(&id)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return "", err
-		}
-	}
-	if id == "" {
-		if id = memberID(hidden); hidden.IsEmpty() {
-			id = memberID(number)
-		}
-	}
-	for _, j := range []types.JID{hidden, number} {
-		if j.IsEmpty() {
-			continue
-		}
-		if _, err := b.db.ExecContext(ctx, `INSERT INTO chaperone_addresses (address, member) VALUES (?, ?) ON CONFLICT (address) DO NOTHING`, j.String(), string(id)); err != nil {
-			return "", err
-		}
-	}
-	return id, nil
 }
 
 // addresses lists how a member can be reached.

@@ -39,12 +39,19 @@ func (b *Bot) syncChats(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := b.meet(s.ctx, all...); err != nil {
+		return err
+	}
 	there := map[string]bool{}
 	for _, g := range all {
-		b.remember(g, since)
 		there[g.JID.User] = true
 		s.mu.Lock()
-		_, err := b.discover(s, g)
+		var err error
+		if b.remember(g, since) {
+			_, err = b.discover(s, g)
+		} else { // the bot may have left it since
+			_, err = b.known(s, g.JID)
+		}
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -73,6 +80,9 @@ func (b *Bot) enter(s *session, g *types.GroupInfo, by chat.MemberID) (bool, err
 	times, isNew, err := b.book.entered(s.ctx, g.JID.User)
 	if err != nil || !isNew {
 		return err == nil, err
+	}
+	if err := b.meet(s.ctx, g); err != nil {
+		return false, err
 	}
 	id, at := chatID(g.JID), b.o.Now().UTC()
 	key := fmt.Sprintf("in/%d", times)
@@ -133,6 +143,22 @@ func (b *Bot) discover(s *session, g *types.GroupInfo) (bool, error) {
 	return b.enter(s, g, by)
 }
 
+// meet finds or makes the members of groups, all at once.
+func (b *Bot) meet(ctx context.Context, all ...*types.GroupInfo) error {
+	var people []person
+	had := map[person]bool{}
+	for _, g := range all {
+		for _, p := range g.Participants {
+			one := person{p.LID.ToNonAD(), p.PhoneNumber.ToNonAD()}
+			if !one.hidden.IsEmpty() && !one.number.IsEmpty() && !had[one] { // else participant asks what the library has learnt
+				had[one] = true
+				people = append(people, one)
+			}
+		}
+	}
+	return b.book.meet(ctx, people...)
+}
+
 // participant is the member that an entry of a group's list is.
 func (b *Bot) participant(ctx context.Context, p types.GroupParticipant) (chat.MemberID, error) {
 	if p.JID.Server == types.HiddenUserServer {
@@ -143,12 +169,14 @@ func (b *Bot) participant(ctx context.Context, p types.GroupParticipant) (chat.M
 
 // remember holds what the server answered about a group, unless the group has
 // changed since it was asked: since is how many changes were known of then.
-func (b *Bot) remember(g *types.GroupInfo, since map[types.JID]int) {
+func (b *Bot) remember(g *types.GroupInfo, since map[types.JID]int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.changes[g.JID] == since[g.JID] {
-		b.groups[g.JID] = g
+	if b.changes[g.JID] != since[g.JID] {
+		return false
 	}
+	b.groups[g.JID] = g
+	return true
 }
 
 // changesNow is how many changes of each group are known of.

@@ -1,11 +1,9 @@
 package main_test
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -163,27 +161,13 @@ func newNumberOn(t *testing.T, binary string, groups int) *number {
 			t.Fatal(err)
 		}
 	}
-	root := whatsapp.Root()
-	config := fmt.Sprintf(`organisation: Calderwick Borough Council
-contact: {name: Morag Sinclair, how: 01632 960120}
-listen: 127.0.0.1:0
-bots:
-  whatsapp: {enabled: true, pace: 0s, url: %q, noise_root: %s}
-prompts: {quiet: none, daily: 10000}
-retention:
-  - {id: keep, title: Chats, class: routine, chats: {kinds: [team]}, period: 30 days, disposal: destroy, cron: "0 2 * * *", zone: Europe/London, owner: Nasreen Malik, authority: RS 4.2, acting: true}
-chats:
-`, l.URL(), hex.EncodeToString(root[:]))
 	for k := range groups {
 		j, err := l.AddGroup(whatsapp.NewGroup{Subject: name(k), Hidden: k%2 == 0, Admins: []string{officePhone}, Members: []string{samsPhone, priyasPhone}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		n.groups = append(n.groups, j.String())
-		config += fmt.Sprintf("  - {id: whatsapp/%s, kind: team, mode: act, administrators: [Priya Nair, Dafydd Rees], assessment: DPIA-2026-014}\n", j.User)
 	}
-	if err := os.WriteFile(filepath.Join(n.dir, "chaperone.yaml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	n.configure()
 	return n
 }

@@ -26,6 +26,7 @@ type device struct {
 	vouched []byte // the phone's signature under its identity
 	waiting []*kept
 	faults  faults
+	away    bool // it is off and stays off: nothing is kept for it
 }
 
 // address is the device's under one of the two kinds: server is that of the

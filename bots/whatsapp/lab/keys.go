@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"slices"
+
 	"go.mau.fi/whatsmeow/binary"
 )
 
@@ -82,4 +84,22 @@ func (l *Lab) giveKeys(u *binary.Node) binary.Node {
 		children = append(children, binary.Node{Tag: "device-identity", Content: d.vouched})
 	}
 	return node("user", binary.Attrs{"jid": j}, children...)
+}
+
+// AddAway adds somebody whose phone is off and stays off. Others encrypt for it
+// with the keys that it left, so that writing to a group of such people costs
+// what it costs elsewhere; what is sent to it is not kept.
+func (l *Lab) AddAway(number, name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, err := l.take(number, name)
+	if err != nil {
+		return err
+	}
+	signed, noise := newKeyPair(), newKeyPair()
+	a.devices[0] = &device{account: a, away: true, noise: noise.public[:], keys: bundle{
+		registration: []byte{0, 0, 0, 1}, identity: a.identity.public[:],
+		signed: key{id: []byte{0, 0, 1}, value: signed.public[:], signature: a.identity.sign(slices.Concat(djb, signed.public[:]))},
+	}}
+	return nil
 }

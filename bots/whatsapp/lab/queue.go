@@ -13,6 +13,9 @@ type kept struct{ node binary.Node }
 
 // deliver keeps a stanza for a device and sends it when the device listens.
 func (l *Lab) deliver(d *device, n binary.Node) {
+	if d.away {
+		return
+	}
 	d.waiting = append(d.waiting, &kept{n})
 	if d.conn == nil || !d.conn.active {
 		return
