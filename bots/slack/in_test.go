@@ -132,12 +132,16 @@ func TestCuts(t *testing.T) {
 func TestCutsAndReordering(t *testing.T) { cuts(t, 20, 5) }
 
 func cuts(t *testing.T, rounds, reorder int) {
-	l, api := workspace(t, quick())
+	o := quick()
+	if rounds >= 1000 { // twenty channels are looked through after each cut: the pace of an hour in a minute
+		o.Tiers *= 10
+	}
+	l, api := workspace(t, o)
 	s := &store{}
 	refuses := 0 // under the lock of the store
 	s.refuse = func() bool { refuses++; return refuses%20 == 0 }
 	rnd := rand.New(rand.NewPCG(1, 2))
-	live(t, newBot(t, api, func(o *Options) { o.Memory = s }), s)
+	live(t, newBot(t, api, func(b *Options) { b.Memory, b.Tiers = s, o.Tiers }), s)
 	var channels []string
 	many, each := 4, 4
 	if rounds >= 1000 { // S1: 10,000 messages in 20 channels
