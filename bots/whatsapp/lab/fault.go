@@ -21,7 +21,7 @@ const (
 	Outdated  FaultKind = "outdated"   // the client is too old to be let in
 	Duplicate FaultKind = "duplicate"  // the next Count messages arrive twice
 	Reverse   FaultKind = "reverse"    // the next Count messages arrive in the opposite order
-	Garble    FaultKind = "garble"     // the next Count messages cannot be decrypted
+	Garble    FaultKind = "garble"     // the next Count messages cannot be decrypted, when Code others have passed
 	Silent    FaultKind = "silent"     // the connection stands, and nothing comes any more
 	LoseKeys  FaultKind = "lose-keys"  // its one-time keys are gone from the server
 	Refuse    FaultKind = "refuse"     // messages to the person are refused with Code
@@ -44,9 +44,9 @@ type Fault struct {
 
 // faults is what goes wrong with what a device is sent.
 type faults struct {
-	duplicate, garble, reverse int
-	held                       []binary.Node
-	silent                     bool
+	duplicate, garble, spare, reverse int
+	held                              []binary.Node
+	silent                            bool
 }
 
 // pass is what becomes of a stanza on its way.
@@ -58,6 +58,8 @@ func (f *faults) pass(n binary.Node) []binary.Node {
 		return []binary.Node{n}
 	}
 	switch {
+	case f.spare > 0:
+		f.spare--
 	case f.garble > 0:
 		f.garble--
 		return []binary.Node{garbled(n)}
@@ -123,7 +125,7 @@ func (l *Lab) Fault(f Fault) error {
 	case Reverse:
 		d.faults.reverse += f.Count
 	case Garble:
-		d.faults.garble += f.Count
+		d.faults.garble, d.faults.spare = d.faults.garble+f.Count, f.Code
 	case Silent:
 		d.faults.silent = true
 	case LoseKeys:

@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"context"
 	"slices"
 
+	groups "go.mau.fi/libsignal/groups/state/record"
 	"go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/store"
 )
 
 // bundle is what a device leaves at the server, so that others can begin a
@@ -102,4 +105,25 @@ func (l *Lab) AddAway(number, name string) error {
 		signed: key{id: []byte{0, 0, 1}, value: signed.public[:], signature: a.identity.sign(slices.Concat(djb, signed.public[:]))},
 	}}
 	return nil
+}
+
+// Reinstall gives the person another phone, which has the number registered anew:
+// none of the keys is what it was, and what was written to the old one is lost.
+func (p *Person) Reinstall(ctx context.Context) error {
+	if err := p.close(); err != nil {
+		return err
+	}
+	p.lab.mu.Lock()
+	a := p.lab.accounts[p.Number]
+	p.lab.mu.Unlock()
+	return p.switchOn(ctx, a)
+}
+
+// Rekey lets the person's next message to a group begin another chain of keys, as
+// phones do when somebody has left the group.
+func (p *Person) Rekey(ctx context.Context, group string) error {
+	p.send.Lock()
+	defer p.send.Unlock()
+	empty := groups.NewSenderKey(store.SignalProtobufSerializer.SenderKeyRecord, store.SignalProtobufSerializer.SenderKeyState)
+	return p.client.Store.SenderKeys.PutSenderKey(ctx, group, p.client.Store.GetLID().SignalAddress().String(), empty.Serialize())
 }
