@@ -265,7 +265,7 @@ func (b *Bot) capture(l *life, i *pressed) {
 	}
 	ev := chat.Event{
 		Key: "wanted/" + x.ID, Kind: chat.Wanted, Chat: b.id(local), At: x.At.UTC(), Member: chat.MemberID(i.who().ID),
-		Message: messageID(local, x.Channel, x.ID), Answer: x.Author.ID, Text: x.said(),
+		Message: messageID(local, x.Channel, x.ID), Answer: x.Author.ID, Text: x.said(), Files: x.files(),
 	}
 	if x.Edited != nil {
 		ev.Revision = x.Edited.UnixMilli()

@@ -67,7 +67,7 @@ func (b *Bot) chose(l *life, i *interaction, ack func(any)) {
 	m := &i.Chosen
 	ev := chat.Event{
 		Key: "wanted/" + m.TS + "/" + i.User.ID + "/" + orElse(i.ActionTS, i.Trigger), Kind: chat.Wanted, Chat: b.id(i.Channel.ID), At: at(m.TS),
-		Member: chat.MemberID(i.User.ID), Message: chat.MessageID(m.TS), Answer: string(author(m)), Text: m.said(),
+		Member: chat.MemberID(i.User.ID), Message: chat.MessageID(m.TS), Answer: string(author(m)), Text: m.said(), Files: m.files(),
 	}
 	if m.Edited != nil {
 		ev.Revision = revision(m.Edited.TS)

@@ -316,7 +316,7 @@ func (b *batch) standIn(ev chat.Event, d policy.Decision) {
 	r := record.Record{
 		ID: b.e.o.NewID(b.now), Account: b.room.id.Account, Chat: b.room.id.Local, ChatName: b.load.Chat.Name, ChatKind: b.load.Chat.Kind,
 		Method: string(b.room.id.Account), CapturedBy: "chaperone", CapturedAt: b.now.UTC(), Form: record.Verbatim, Lines: d.Lines,
-		Messages: []record.Message{{ID: ev.Message, Sender: ev.Member, Name: ev.Name, SentAt: ev.At.UTC(), Revision: ev.Revision}},
+		Messages: []record.Message{{ID: ev.Message, Sender: ev.Member, Name: ev.Name, SentAt: ev.At.UTC(), Revision: ev.Revision, Left: len(ev.Files)}},
 	}
 	b.s.Arrivals = append(b.s.Arrivals, Arrival{Record: r, Text: ev.Text})
 	b.s.Actions = append(b.s.Actions, Action{

@@ -106,7 +106,9 @@ const (
 	fetchFirst   = 2 * time.Second  // the first wait between two attempts; each is twice as long
 	fetchLongest = 15 * time.Minute
 	scanAtOnce   = 256 << 10 // bytes of a file
-	sameRule     = 3         // findings of one rule in one file, that are told
+	heedTries    = 20        // to store what was found
+	heedWait     = 100 * time.Millisecond
+	sameRule     = 3 // findings of one rule in one file, that are told
 )
 
 // filing is what the engine knows of the readings under way.
@@ -332,7 +334,12 @@ func (e *Engine) readFiles(ctx context.Context, id chat.ID, message chat.Message
 		}
 		r.Due = time.Time{}
 	}
-	return e.heed(ctx, r, got)
+	for tries := 1; ; tries++ { // what was fetched is not fetched again because the store was busy
+		if err = e.heed(ctx, r, got); err == nil || tries == heedTries || ctx.Err() != nil {
+			return err
+		}
+		e.sleep(heedWait)
+	}
 }
 
 // fetchFile fetches one file and takes its text out of it. It tells why it was not
@@ -459,6 +466,7 @@ func (e *Engine) heed(ctx context.Context, r Reading, got []fetched) error {
 		Kind: chat.Posted, Chat: r.Chat, At: r.At, Member: r.Member, Name: r.Sealed.Name, Message: r.Message,
 		Revision: r.Revision, Text: r.Sealed.Text, Files: r.Sealed.Files,
 	}
+	r.Files = slices.Clone(r.Files)
 	text, found, news := ev.Text+"\n", []rules.Finding(nil), false
 	for _, s := range r.Sealed.Found {
 		found = append(found, s.finding())
@@ -471,7 +479,7 @@ func (e *Engine) heed(ctx context.Context, r Reading, got []fetched) error {
 		for _, s := range r.Files[i].Found {
 			found = append(found, s.finding())
 		}
-		r.Files[i].Found = append(r.Files[i].Found, stored(placed(got[i].found))...)
+		r.Files[i].Found = slices.Concat(r.Files[i].Found, stored(placed(got[i].found)))
 		text += got[i].text
 	}
 	if news {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ var reading = engine.Files{Most: 1 << 20, Limits: document.DefaultLimits}
 
 func (s *shelf) start(t *testing.T, change ...func(*engine.Options)) *house {
 	t.Helper()
-	return startAs(t, s.faulty, s, nil, append(change, func(o *engine.Options) { o.Files = reading })...)
+	return startAs(t, s.faulty, s, nil, append(change, func(o *engine.Options) { o.Files, o.Log = reading, slog.New(slog.NewTextHandler(t.Output(), nil)) })...)
 }
 
 // share posts a message with files; each is named as its id.
@@ -121,7 +122,7 @@ func TestWhatAFileSaysIsAskedAboutAsTheMessages(t *testing.T) {
 	s.files["rota.txt"] = always([]byte("Sam has the early shift\n"), nil)
 	h := s.start(t)
 	s.share(chat.Posted, "m1", 0, "the list", "list.csv", "rota.txt")
-	until(t, "its sender is asked", func() bool { h.CatchUp(t.Context()); return s.count(bots.Whisper) == 1 })
+	until(t, "its sender is asked", func() bool { return s.count(bots.Whisper) == 1 })
 	p := s.last()
 	if !slices.Contains(p.Found, "NHS number, ending 43 (in the spreadsheet you posted: row 2)") || strings.Contains(fmt.Sprint(p), "Marlow") {
 		t.Errorf("they are told %q", p.Found)
@@ -129,13 +130,13 @@ func TestWhatAFileSaysIsAskedAboutAsTheMessages(t *testing.T) {
 	// An edit of the words leaves what the file says as it is, unread.
 	s.share(chat.Edited, "m1", 1, "the list of today", "list.csv", "rota.txt")
 	s.share(chat.Edited, "m1", 2, "kept")
-	until(t, "the edits are settled", func() bool { h.CatchUp(t.Context()); return h.Counts().Settled >= 4 })
+	until(t, "the edits are settled", func() bool { return h.Counts().Settled >= 4 })
 	if p := s.last(); p.State != "open" {
 		t.Errorf("after an edit of the words the prompt is %s", p.State)
 	}
 	// Without the file nothing is left to ask.
 	s.share(chat.Edited, "m1", 3, "no list", "rota.txt")
-	until(t, "it is put right", func() bool { h.CatchUp(t.Context()); return s.last().State == "put-right" })
+	until(t, "it is put right", func() bool { return s.last().State == "put-right" })
 	if s.count(bots.Whisper) != 1 || s.tried("list.csv") != 1 || s.tried("rota.txt") != 1 {
 		t.Errorf("%d prompts, %v downloads, want one of each", s.count(bots.Whisper), s.tries)
 	}
@@ -160,13 +161,13 @@ func TestASlowFileKeepsNobodyWaitingAndACrashReadsItAgain(t *testing.T) {
 	s.share(chat.Posted, "m1", 0, "the list", "list.csv")
 	<-begun
 	h.bot.events <- chat.Event{Key: "m2", Kind: chat.Posted, Chat: room, At: time.Now(), Member: "priya", Name: "Priya", Message: "m2", Text: sensitive}
-	until(t, "the next message is asked about", func() bool { h.CatchUp(t.Context()); return s.count(bots.Whisper) == 1 })
+	until(t, "the next message is asked about", func() bool { return s.count(bots.Whisper) == 1 })
 	if c := class(t, h, "m1"); c != "" {
 		t.Errorf("before its file is read a message is %q", c)
 	}
 	h.end() // as after a crash: nothing of the reading was stored
 	h.run(t, o)
-	until(t, "the file is asked about", func() bool { h.CatchUp(t.Context()); return s.count(bots.Whisper) == 2 })
+	until(t, "the file is asked about", func() bool { return s.count(bots.Whisper) == 2 })
 	h.end()
 	h.run(t, o)
 	until(t, "everything is done", func() bool { return h.CatchUp(t.Context()) == nil })
@@ -263,7 +264,7 @@ func TestFewFilesAreInMemoryAtATime(t *testing.T) {
 		}
 		s.share(chat.Posted, fmt.Sprint("m", i), 0, "a file", name)
 	}
-	until(t, "all are read", func() bool { h.CatchUp(t.Context()); return class(t, h, n1(n)) == "routine" })
+	until(t, "all are read", func() bool { return class(t, h, n1(n)) == "routine" })
 	if s.most > 2 {
 		t.Errorf("%d files were in memory together", s.most)
 	}

@@ -100,7 +100,7 @@ func (b *batch) wanted(ctx context.Context, ev chat.Event) bool {
 		r := record.Record{
 			ID: b.e.o.NewID(b.now), Account: b.room.id.Account, Chat: b.room.id.Local, ChatName: b.load.Chat.Name, ChatKind: b.load.Chat.Kind,
 			Method: string(b.room.id.Account), CapturedBy: ev.Member, CapturedAt: b.now.UTC(), Form: record.Verbatim,
-			Messages: []record.Message{{ID: m.ID, Sender: m.Sender, Name: m.Name, SentAt: m.At.UTC(), Revision: m.Revision}},
+			Messages: []record.Message{{ID: m.ID, Sender: m.Sender, Name: m.Name, SentAt: m.At.UTC(), Revision: m.Revision, Left: len(ev.Files)}},
 			Lines:    append([]policy.Line{}, d.Lines...),
 		}
 		b.s.Arrivals = append(b.s.Arrivals, Arrival{Record: r, Text: ev.Text})
