@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -270,7 +271,7 @@ func (b *Bot) changed(s *session, e *events.GroupInfo) (bool, error) {
 			return b.left(s, e.JID, at)
 		}
 	}
-	if len(e.Join)+len(e.Leave) == 0 {
+	if len(e.Join)+len(e.Leave) == 0 && e.Name == nil && e.Topic == nil {
 		return true, nil
 	}
 	if ok, err := b.known(s, e.JID); !ok || err != nil {
@@ -279,7 +280,10 @@ func (b *Bot) changed(s *session, e *events.GroupInfo) (bool, error) {
 	// The notification's own id is not handed over; the version of the list of
 	// members, its time and the member tell one change from another.
 	stamp := fmt.Sprintf("@%d/%s", at.Unix(), e.ParticipantVersionID)
-	var out []chat.Event
+	out, err := b.written(s.ctx, e)
+	if err != nil {
+		return false, err
+	}
 	for _, j := range e.Join {
 		m, err := b.member(s.ctx, j, types.EmptyJID)
 		if err != nil {
@@ -295,6 +299,41 @@ func (b *Bot) changed(s *session, e *events.GroupInfo) (bool, error) {
 		out = append(out, chat.Event{Key: "left/" + string(m) + stamp, Kind: chat.Left, Chat: id, At: at, Member: m})
 	}
 	return s.take(id, out...), nil
+}
+
+// written is what somebody wrote over a group for all to read: its name, and what
+// it is for. It is said there, as a message is, but nobody can delete it for them.
+func (b *Bot) written(ctx context.Context, e *events.GroupInfo) (out []chat.Event, err error) {
+	texts := map[string]string{}
+	if e.Name != nil {
+		texts["NAME"] = e.Name.Name
+	}
+	if e.Topic != nil {
+		texts["TOPIC"] = e.Topic.Topic
+	}
+	for _, what := range []string{"NAME", "TOPIC"} {
+		if texts[what] == "" {
+			continue
+		}
+		ev := chat.Event{Kind: chat.Posted, Chat: chatID(e.JID), At: e.Timestamp.UTC(), Text: texts[what]}
+		sum := sha256.Sum256([]byte(ev.Text)) // two bytes of it tell two changes in one second apart, and little else
+		stanza := fmt.Sprintf("%s%d%x", what, ev.At.Unix(), sum[:2])
+		if e.Sender == nil { // nobody can be asked about it
+			out = append(out, chat.Event{Key: "unread/" + stanza, Kind: chat.Missed, Chat: ev.Chat, At: ev.At, Since: ev.At, Gap: chat.Undecrypted})
+			continue
+		}
+		other := types.EmptyJID
+		if e.SenderPN != nil {
+			other = *e.SenderPN
+		}
+		if ev.Member, err = b.member(ctx, *e.Sender, other); err != nil {
+			return nil, err
+		}
+		ev.Name, ev.Message = b.shownName(ctx, *e.Sender), messageID(stanza, ev.Member)
+		ev.Key = "posted/" + string(ev.Message)
+		out = append(out, ev)
+	}
+	return out, err
 }
 
 // tellOwn reports what the bot itself deleted: the server tells only others.

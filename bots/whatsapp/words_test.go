@@ -172,6 +172,13 @@ func TestNoTextSlipsThrough(t *testing.T) {
 	_, err = w.people[sam].Comment(t.Context(), w.group, priya, first, "word of a comment")
 	done(t, err)
 	j.wait(t, "a comment", text("word of a comment"))
+	done(t, w.people[office].Rename(t.Context(), w.group, "word of a name"))
+	done(t, w.people[office].Describe(t.Context(), w.group, "word of a description"))
+	for _, want := range []string{"word of a name", "word of a description"} {
+		if e := j.wait(t, want, text(want)); e.Member != w.id(office) || e.Message == "" {
+			t.Errorf("%s arrived as %+v", want, e)
+		}
+	}
 	if got := j.all(chat.Missed); len(got) > 0 {
 		t.Errorf("%d messages count as unread that were read", len(got))
 	}

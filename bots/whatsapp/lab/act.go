@@ -190,6 +190,15 @@ func (p *Person) Rename(ctx context.Context, in, subject string) error {
 	return p.client.SetGroupName(ctx, j, subject)
 }
 
+// Describe changes what stands under a group's name.
+func (p *Person) Describe(ctx context.Context, in, text string) error {
+	j, err := chat(in)
+	if err != nil {
+		return err
+	}
+	return p.client.SetGroupTopic(ctx, j, "", "", text)
+}
+
 // Leave leaves a group.
 func (p *Person) Leave(ctx context.Context, in string) error {
 	j, err := chat(in)
