@@ -1,6 +1,8 @@
 package whatsapp
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,3 +118,44 @@ Android: press and hold.`
 		t.Errorf("it reads\n%s\nand not\n%s", said, want)
 	}
 }
+
+// TestRestrictedTonight: what a restriction of the number looks like to whoever
+// looks after it. The connection is lost with it, so it is said until it is heard.
+func TestRestrictedTonight(t *testing.T) {
+	w, j := newWorld(t, true), &journal{}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		over := make(chan error, 1)
+		go func() { over <- w.bot.Run(ctx, j.take) }()
+		var err error
+		for said := false; !said; {
+			select {
+			case err = <-over:
+				said = true
+			case <-time.After(200 * time.Millisecond):
+				_ = w.lab.Fault(lab.Fault{Kind: lab.Banned, Number: office, Device: 1, Code: 3600}) // it may not be connected
+			}
+		}
+		if strings.Contains(err.Error(), "restricted the number") && errors.As(err, new(lasting)) {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the last it said was %v", err)
+		}
+	}
+}
+
+// What reaches the engine, and the test of each:
+//
+//	messages, captions, polls, contacts, places, lists, view-once, in any wrapper   TestNoTextSlipsThrough
+//	edits, of captions too; comments; a group's name and description                TestNoTextSlipsThrough
+//	replies, reactions, documents, deletions by senders and administrators          TestWhatPeoplePost
+//	who joins and leaves, and the bot itself                                        TestBot, TestAnAdministratorNoMore, TestAddedMeanwhile
+//	who may do what, as administrators change                                       TestAnAdministratorNoMore
+//	what cannot be decrypted, and comes again                                       TestWhatCannotBeReadIsDeclaredAndComesAgain
+//	what nobody could read: newer kinds, what linked devices are not given          TestWhatIsUnknownIsDeclared
+//	answers by number and by reaction                                               TestAnswers
+//
+// What does not: votes in polls, read receipts, disappearing-timer changes,
+// requests to join, and the history at linking.
