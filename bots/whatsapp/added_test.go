@@ -108,6 +108,7 @@ func TestLeftMeanwhile(t *testing.T) {
 	var once sync.Once
 	again.refuse = func(chat.Event) bool {
 		once.Do(func() { close(asked); <-left })
+		time.Sleep(2 * time.Millisecond) // so that what comes meanwhile has its turn in between
 		return false
 	}
 	w.run(t, again)
