@@ -236,7 +236,14 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	// What came over one connection and was not taken yet, the library would take
 	// at the beginning of the next, before what came earlier and is sent again.
 	b.become(d)
-	if err := b.client().ConnectContext(ctx); err != nil {
+	// The library takes the end of its context for a lost connection, and races with
+	// itself where it is disconnected at the same time: it is disconnected first.
+	wire, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	dialled := context.AfterFunc(ctx, hangUp)
+	err = b.client().ConnectContext(wire)
+	dialled()
+	if err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
 	defer b.client().Disconnect()

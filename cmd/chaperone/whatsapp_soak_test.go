@@ -36,7 +36,8 @@ func TestSoakOnWhatsApp(t *testing.T) {
 	n.knows(groups)
 	n.has(waiting)
 	ready := time.Since(began)
-	t.Logf("%d groups are known and %d messages that waited are read %v after the start; memory %d MiB", groups, waiting, ready.Round(10*time.Millisecond), n.memory()>>20)
+	t.Logf("%d groups are known and %d messages that waited are read %v after the start, of which it had the processor for %v; memory %d MiB",
+		groups, waiting, ready.Round(10*time.Millisecond), n.used(), n.memory()>>20)
 	if ready > 10*time.Second {
 		t.Errorf("it took %v", ready)
 	}
