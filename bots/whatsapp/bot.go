@@ -236,17 +236,11 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	// What came over one connection and was not taken yet, the library would take
 	// at the beginning of the next, before what came earlier and is sent again.
 	b.become(d)
-	// The library takes the end of its context for a lost connection, and races with
-	// itself where it is disconnected at the same time: it is disconnected first.
-	wire, hangUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer hangUp()
-	dialled := context.AfterFunc(ctx, hangUp)
-	err = b.client().ConnectContext(wire)
-	dialled()
+	hangUp, err := b.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
-	defer b.client().Disconnect()
+	defer hangUp()
 	select {
 	case <-ctx.Done():
 		b.failed.Store(0)
@@ -261,6 +255,21 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 		}
 		return err
 	}
+}
+
+// connect connects the client. The library takes the end of its context for a
+// lost connection, and races with itself where it is disconnected at the same
+// time: hangUp disconnects it first.
+func (b *Bot) connect(ctx context.Context) (hangUp func(), err error) {
+	wire, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	dialled := context.AfterFunc(ctx, cancel)
+	defer dialled()
+	c := b.client()
+	if err := c.ConnectContext(wire); err != nil {
+		cancel()
+		return nil, err
+	}
+	return func() { c.Disconnect(); cancel() }, nil
 }
 
 // lastWords is why the server did not let the bot in, where it said so before it
