@@ -233,12 +233,9 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 	b.guard(d)
 	go b.keepErasing(ctx)
-	// What came over one connection and was not taken yet, the library would take
-	// at the beginning of the next, before what came earlier and is sent again.
-	b.become(d)
-	hangUp, err := b.connect(ctx)
+	hangUp, err := b.connect(ctx, d)
 	if err != nil {
-		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
+		return err
 	}
 	defer hangUp()
 	select {
@@ -257,17 +254,20 @@ func (b *Bot) Run(ctx context.Context, deliver bots.Deliver) error {
 	}
 }
 
-// connect connects the client. The library takes the end of its context for a
+// connect connects as a device, with a client of its own: what came over one
+// connection and was not taken yet, the library would take at the beginning of the
+// next, before what came earlier and is sent again. The library takes the end of its context for a
 // lost connection, and races with itself where it is disconnected at the same
 // time: hangUp disconnects it first.
-func (b *Bot) connect(ctx context.Context) (hangUp func(), err error) {
+func (b *Bot) connect(ctx context.Context, d *store.Device) (hangUp func(), err error) {
 	wire, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	dialled := context.AfterFunc(ctx, cancel)
 	defer dialled()
+	b.become(d)
 	c := b.client()
 	if err := c.ConnectContext(wire); err != nil {
 		cancel()
-		return nil, err
+		return nil, fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
 	return func() { c.Disconnect(); cancel() }, nil
 }
