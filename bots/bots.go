@@ -140,6 +140,16 @@ type Ender interface {
 	Ends(id chat.ID) bool
 }
 
+// Public is implemented by bots that show words of their own to a whole chat.
+type Public interface {
+	// Proclaim says who knows them. It is called once, before Run.
+	Proclaim(words PublicWords)
+}
+
+// PublicWords gives one of the texts whose names begin with app_ in every language
+// of a chat. An empty chat stands for all of them.
+type PublicWords func(id chat.ID, name string) []string
+
 // Pulse is implemented by bots that know whether they are connected. Without it
 // a connection that was lost counts as lost until something was done over it.
 type Pulse interface {

@@ -86,8 +86,10 @@ type Bot struct {
 	talked map[string][]time.Time // by member: when they were answered
 	doors  map[string]door        // by member: whether they take direct messages
 
-	answer  bots.Answerer // who answers what is said to the bot alone; nil: nobody
-	waiting bots.Waiting  // who knows what waits for a member; nil: nobody
+	answer  bots.Answerer    // who answers what is said to the bot alone; nil: nobody
+	words   bots.Words       // its own, to one member; nil: names of texts
+	public  bots.PublicWords // its own, to a chat
+	waiting bots.Waiting     // who knows what waits for a member; nil: nobody
 }
 
 // place is where a message stands.

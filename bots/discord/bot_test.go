@@ -1,9 +1,12 @@
 package discord_test
 
 import (
+	"context"
+	"io"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,7 +14,9 @@ import (
 	"chaperone/bots/botstest"
 	"chaperone/bots/discord"
 	"chaperone/bots/discord/lab"
+	"chaperone/config"
 	"chaperone/internal/chat"
+	"chaperone/internal/prompt"
 )
 
 // world is a lab with a server of three people, and the bot in it.
@@ -55,8 +60,21 @@ func (w *world) bot(t *testing.T, o discord.Options) *discord.Bot {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, err := texts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Speak(func(context.Context, chat.MemberID) func(string, int) string {
+		return func(name string, _ int) string { return all[prompt.English].Say(name, prompt.Values{}) }
+	})
+	b.Proclaim(func(_ chat.ID, name string) []string { return []string{all[prompt.English].Say(name, prompt.Values{})} })
 	return b
 }
+
+// texts reads what the product says.
+var texts = sync.OnceValues(func() (prompt.Words, error) {
+	return prompt.ReadWords(func(lang string) (io.ReadCloser, error) { return config.Files.Open("prompts/" + lang + ".yaml") }, prompt.Languages()...)
+})
 
 func id(t *testing.T, s string) lab.ID {
 	t.Helper()

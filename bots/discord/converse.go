@@ -17,9 +17,6 @@ import (
 // draft of a check, are passed on and kept nowhere.
 func (b *Bot) Converse(answer bots.Answerer) { b.answer = answer }
 
-// captureThis is the command in the context menu of a message.
-const captureThis = "Capture this"
-
 // The kinds of command, and of option.
 const (
 	slash  = 1
@@ -44,23 +41,31 @@ type option struct {
 	Required    bool   `json:"required"`
 }
 
+// Discord's limits, in letters.
+const (
+	commandMost = 32  // of the name of a command
+	whatMost    = 100 // of what it is for
+)
+
 // commands are what people find when they type a stroke. Each says what the
 // bot's own words say, so that whoever writes them instead is understood too;
 // the answer is for whoever asks alone.
-func commands() []command {
+func (b *Bot) commands() []command {
 	here, alone := 0, 1
 	both := []int{here, alone}
-	said := func(name, what string, o ...option) command { return command{slash, name, what, o, both} }
-	text := func(name, what string, required bool) option { return option{aText, name, what, required} }
+	all := chat.ID{Account: Account}
+	what := func(text string) string { return b.onButton(all, text, whatMost) }
+	said := func(name, text string, o ...option) command { return command{slash, name, what(text), o, both} }
+	text := func(name, is string, required bool) option { return option{aText, name, is, required} }
 	return []command{
-		said("help", "What Chaperone is, and what you can ask it. Only you see the answer"),
-		said("status", "How it stands in the chats that you share with Chaperone. Only you see the answer"),
-		said("holding", "What is stored about you. Only you see the answer"),
-		said("check", "What Chaperone would say about a draft. Nothing of it is kept", text("draft", "What you are about to send", true)),
-		said("questions", "Four questions to ask yourself before you send something"),
-		said("remove", "Ask to be taken out of a chat", text("chat", "Which one; empty where there is only one", false)),
-		said("language", "The language that Chaperone speaks to you", text("name", "Such as English or Cymraeg", true)),
-		{Type: onThis, Name: captureThis, Contexts: []int{here}},
+		said("help", "app_help"),
+		said("status", "app_status"),
+		said("holding", "app_holding"),
+		said("check", "app_checks", text("draft", what("app_to_check"), true)),
+		said("questions", "app_questions"),
+		said("remove", "app_remove", text("chat", what("app_which_chat"), false)),
+		said("language", "app_language", text("name", "English, Cymraeg, Gàidhlig", true)),
+		{Type: onThis, Name: b.onButton(all, "app_capture", commandMost), Contexts: []int{here}},
 	}
 }
 
@@ -79,7 +84,7 @@ func (b *Bot) offer(ctx context.Context) error {
 	same := func(x, y command) bool {
 		return x.Type == y.Type && x.Name == y.Name && x.Description == y.Description && slices.Equal(x.Options, y.Options) && slices.Equal(x.Contexts, y.Contexts)
 	}
-	want := commands()
+	want := b.commands()
 	if len(there) == len(want) && !slices.ContainsFunc(want, func(c command) bool {
 		return !slices.ContainsFunc(there, func(x command) bool { return same(x, c) })
 	}) {
@@ -228,7 +233,7 @@ func (b *Bot) later(ctx context.Context, i *pressed, make func(context.Context) 
 		b.o.Log.Warn("Discord: a command could not be answered", "err", plain(err))
 	}
 	if err != nil || len(all) == 0 {
-		all = []m{body("That did not work just now. Please try once more.", "", []m{})}
+		all = []m{body(inert(b.says(ctx, chat.MemberID(i.who().ID))("app_failed")), "", []m{})}
 	}
 	b.mu.Lock()
 	app := b.app
@@ -259,7 +264,7 @@ func (b *Bot) capture(l *life, i *pressed) {
 	local := b.home(x.Channel)
 	if x.ID == "" || local == "" || x.Author.ID == b.self() || x.said() == "" {
 		l.work.Go(func() {
-			b.respond(l.ctx, i, alone("This one cannot be kept: it holds no words, or it stands where I do not read."))
+			b.respond(l.ctx, i, alone(b.says(l.ctx, chat.MemberID(i.who().ID))("app_not_kept")))
 		})
 		return
 	}
@@ -273,12 +278,14 @@ func (b *Bot) capture(l *life, i *pressed) {
 	}
 	l.lanes.Put(local, []chat.Event{ev}, func() {
 		l.work.Go(func() {
-			b.respond(l.ctx, i, alone("Thank you. I look at it now, and tell you in private what became of it. What is marked SECRET is never kept."))
+			b.respond(l.ctx, i, alone(b.says(l.ctx, chat.MemberID(i.who().ID))("app_kept")))
 		})
 	})
 }
 
 // alone is a first answer that only the person sees.
-func alone(text string) reply { return reply{Type: saying, Data: m{"flags": onlyYou, "content": text}} }
+func alone(text string) reply {
+	return reply{Type: saying, Data: m{"flags": onlyYou, "content": inert(text)}}
+}
 
 var _ bots.Conversant = (*Bot)(nil)

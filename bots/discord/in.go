@@ -427,10 +427,10 @@ func (b *Bot) interaction(raw json.RawMessage) error {
 	case parts[0] == customTick && len(parts) == 5:
 		ev.Kind, ev.Step, ev.Done = chat.Ticked, parts[3], parts[4] == "1"
 	case parts[0] == customWrite && len(parts) == 4: // asks for words first: nothing has happened yet
-		l.work.Go(func() { b.respond(l.ctx, &i, form(parts[1], parts[2], parts[3])) })
+		l.work.Go(func() { b.respond(l.ctx, &i, form(parts[1], parts[2], parts[3], b.says(l.ctx, ev.Member))) })
 		return nil
 	default:
-		l.work.Go(func() { b.respond(l.ctx, &i, about()) })
+		l.work.Go(func() { b.respond(l.ctx, &i, about(b.says(l.ctx, ev.Member))) })
 		return nil
 	}
 	// Told only once it is stored; later than three seconds Discord says that

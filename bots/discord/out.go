@@ -45,11 +45,11 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 	case bots.Tell:
 		what := said(bots.Reply{Text: e.Text, Choices: e.Choices}, e.Key)
 		rows := what["components"].([]m)
-		what["components"] = append(rows[:min(len(rows), rowMost-1)], aboutRow(e.Key)...)
+		what["components"] = append(rows[:min(len(rows), rowMost-1)], aboutRow(e.Key, b.says(ctx, e.Member)("app_what"))...)
 		_, err := b.sendAlone(ctx, e.Member, what)
 		return "", err
 	case bots.Post:
-		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key))
+		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key, b.onButton(e.Chat, "app_what", labelMost)))
 		if c := b.channel(e.Chat.Local); c.Type == kindForum {
 			return b.begin(ctx, c, what)
 		}
@@ -99,8 +99,9 @@ func because(why string) discordgo.RequestOption { return discordgo.WithAuditLog
 
 func snowflake(id string) bool { return !at(id).IsZero() }
 
-func prompted(e bots.Effect, key string) m {
-	return body(promptText(e.Prompt), key, promptRows(e.Chat.Local, e.Prompt))
+func (b *Bot) prompted(ctx context.Context, e bots.Effect, key string) m {
+	say := b.says(ctx, e.Member)
+	return body(promptText(e.Prompt, say), key, promptRows(e.Chat.Local, e.Prompt, say))
 }
 
 func (b *Bot) post(ctx context.Context, channel string, what m) (made message, err error) {
@@ -112,7 +113,7 @@ func (b *Bot) whisper(ctx context.Context, e bots.Effect) error {
 	if err := b.mayKnock(e.Member); err != nil {
 		return b.beckon(ctx, e)
 	}
-	at, err := b.sendAlone(ctx, e.Member, prompted(e, e.Key))
+	at, err := b.sendAlone(ctx, e.Member, b.prompted(ctx, e, e.Key))
 	if errors.Is(err, errClosed) {
 		return b.beckon(ctx, e)
 	}
@@ -138,7 +139,7 @@ func (b *Bot) remind(ctx context.Context, e bots.Effect) error {
 		err := b.call(ctx, "DELETE", discordgo.EndpointChannelMessage(at.channel, at.message), nil, nil)
 		return ignore(err, bots.ErrGone)
 	}
-	what := body(cut(inert(e.Prompt.Title)+"\n"+inert(e.Prompt.Note), longest), e.Key, aboutRow(e.Key))
+	what := body(cut(inert(e.Prompt.Title)+"\n"+inert(e.Prompt.Note), longest), e.Key, aboutRow(e.Key, b.says(ctx, e.Member)("app_what")))
 	what["message_reference"] = m{"message_id": at.message, "channel_id": at.channel, "fail_if_not_exists": false}
 	_, err = b.post(ctx, at.channel, what)
 	return err
@@ -174,7 +175,7 @@ func (b *Bot) find(ctx context.Context, who chat.MemberID, prompt string) (place
 	if err != nil {
 		return place{}, err
 	}
-	end := strings.TrimSpace(reference(prompt))
+	end := reference(prompt)
 	found, err := b.own(ctx, dm, func(x message) bool { return strings.HasSuffix(x.Content, end) })
 	if err != nil {
 		return place{}, err

@@ -60,19 +60,16 @@ func (b *Bot) respond(ctx context.Context, p *pressed, r reply) bool {
 }
 
 // form asks for a sentence of the member's own.
-func form(local, prompt, answer string) reply {
-	field := m{"type": input, "custom_id": "text", "label": "In your own words", "style": 2, "required": true, "max_length": 1000}
+func form(local, prompt, answer string, say func(string) string) reply {
+	field := m{"type": input, "custom_id": "text", "label": cut(say("app_words"), formMost), "style": 2, "required": true, "max_length": 1000}
 	return reply{Type: asking, Data: m{
-		"custom_id": strings.Join([]string{customForm, local, prompt, answer}, separator), "title": "One sentence",
+		"custom_id": strings.Join([]string{customForm, local, prompt, answer}, separator), "title": cut(say("app_answer"), formMost),
 		"components": []m{{"type": row, "components": []m{field}}},
 	}}
 }
 
 // about says what Chaperone is, to the person who asked alone.
-func about() reply {
-	return reply{Type: saying, Data: m{"flags": onlyYou, "content": "Chaperone reads this chat to keep decisions and to protect people's details. " +
-		"It asks privately, and only whoever wrote something. The notice in the channel says whom to ask and how to object."}}
-}
+func about(say func(string) string) reply { return alone(say("app_about")) }
 
 // mark names an effect where Discord keeps it: on the button below its message.
 func mark(key string) string { return customAbout + separator + short(key) }
@@ -93,19 +90,19 @@ func body(content string, key string, components []m) m {
 	return out
 }
 
-// aboutRow is the button below what is said to all.
-func aboutRow(key string) []m {
-	return []m{{"type": row, "components": []m{{"type": button, "style": secondary, "label": "What is this?", "custom_id": mark(key)}}}}
+// aboutRow is the button below what is said: it tells what Chaperone is.
+func aboutRow(key, label string) []m {
+	return []m{{"type": row, "components": []m{{"type": button, "style": secondary, "label": label, "custom_id": mark(key)}}}}
 }
 
 // reference ends the message of a prompt. By it the message is found again
-// after a restart; it tells nobody anything.
-func reference(prompt string) string { return "\n-# Only you see this. Ref. " + prompt }
+// after a restart, whatever language it is in; it tells nobody anything.
+func reference(prompt string) string { return "Ref. " + prompt }
 
 // promptText is a prompt as one message. Texts come out as they are, whatever
 // signs they hold. Where they are too long the end stays: whose policy asks, and
 // who can be asked.
-func promptText(p *bots.Prompt) string {
+func promptText(p *bots.Prompt, say func(string) string) string {
 	var s, end strings.Builder
 	s.WriteString(inert(p.Title))
 	line := func(to *strings.Builder, before, text string) {
@@ -131,7 +128,7 @@ func promptText(p *bots.Prompt) string {
 		line(&end, aside, p.Ask)
 	}
 	line(&s, "", p.More)
-	end.WriteString(reference(p.ID))
+	end.WriteString("\n" + aside + inert(say("app_alone")) + " " + reference(p.ID))
 	return cut(s.String(), longest-utf8.RuneCountInString(end.String())) + end.String()
 }
 
@@ -150,11 +147,12 @@ func open(p *bots.Prompt) bool { return p.State == "open" || p.State == "escalat
 const (
 	rowMost    = 5 // buttons in a row, and rows in a message
 	labelMost  = 80
+	formMost   = 45 // letters of a form's title and label
 	customMost = 100
 )
 
 // promptRows are the buttons of a prompt: its answers, then its steps.
-func promptRows(local string, p *bots.Prompt) []m {
+func promptRows(local string, p *bots.Prompt, say func(string) string) []m {
 	if !open(p) {
 		return []m{}
 	}
@@ -177,7 +175,7 @@ func promptRows(local string, p *bots.Prompt) []m {
 	}
 	for _, st := range p.Steps {
 		if st.Done {
-			add(secondary, "Undo: "+st.Text, customTick, local, p.ID, st.ID, "0")
+			add(secondary, say("app_undo")+": "+st.Text, customTick, local, p.ID, st.ID, "0")
 		} else {
 			add(secondary, "✓ "+st.Text, customTick, local, p.ID, st.ID, "1")
 		}

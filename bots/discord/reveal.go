@@ -20,11 +20,9 @@ import (
 // Reveal implements bots.Revealer.
 func (b *Bot) Reveal(waiting bots.Waiting) { b.waiting = waiting }
 
-const (
-	lineText   = "A private question waits for somebody in this chat. Did you write here lately? Then please press the button: only you see what it shows."
-	notForYou  = "There is nothing here for you, and all is well. It is for somebody else, who will see it when they press the button."
-	revealLife = 14 * time.Minute // what was shown to a person alone can be changed for a quarter of an hour
-)
+// revealLife is how long what was shown to a person alone can be changed: a quarter
+// of an hour.
+const revealLife = 14 * time.Minute
 
 // glimpse is a prompt that stands before its member alone.
 type glimpse struct {
@@ -47,10 +45,10 @@ func (b *Bot) beckon(ctx context.Context, e bots.Effect) error {
 		return bots.ErrForbidden
 	}
 	rows := []m{{"type": row, "components": []m{
-		{"type": button, "style": primary, "label": "Is it for me?", "custom_id": lineOf(e.Chat.Local, e.Prompt.ID)},
-		{"type": button, "style": secondary, "label": "What is this?", "custom_id": mark(e.Key)},
+		{"type": button, "style": primary, "label": b.onButton(e.Chat, "app_line_mine", labelMost), "custom_id": lineOf(e.Chat.Local, e.Prompt.ID)},
+		{"type": button, "style": secondary, "label": b.onButton(e.Chat, "app_what", labelMost), "custom_id": mark(e.Key)},
 	}}}
-	made, err := b.post(ctx, at, body(lineText, e.Key, rows))
+	made, err := b.post(ctx, at, body(cut(inert(b.toAll(e.Chat, "app_line", "\n\n")), longest), e.Key, rows))
 	if err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func (b *Bot) revise(ctx context.Context, e bots.Effect) error {
 	if line {
 		return b.reviseShown(ctx, e, at)
 	}
-	return b.call(ctx, "PATCH", discordgo.EndpointChannelMessage(at.channel, at.message), prompted(e, ""), nil)
+	return b.call(ctx, "PATCH", discordgo.EndpointChannelMessage(at.channel, at.message), b.prompted(ctx, e, ""), nil)
 }
 
 // where is where a prompt stands: in the conversation with its member, or in its
@@ -147,7 +145,7 @@ func (b *Bot) reviseShown(ctx context.Context, e bots.Effect, at place) error {
 	v, app := b.views[e.Prompt.ID], b.app
 	b.mu.Unlock()
 	if b.o.Now().Before(v.until) {
-		err := b.call(ctx, "PATCH", discordgo.EndpointWebhookMessage(app, v.token, v.message), prompted(e, ""), nil)
+		err := b.call(ctx, "PATCH", discordgo.EndpointWebhookMessage(app, v.token, v.message), b.prompted(ctx, e, ""), nil)
 		if err = ignore(err, bots.ErrGone); err != nil {
 			return err
 		}
@@ -173,11 +171,12 @@ func (b *Bot) reveal(l *life, i *pressed, local string) {
 			if prompts, err = b.waiting(ctx, b.id(local), who); err != nil {
 				return nil, err
 			}
+			say := b.says(ctx, who)
 			for n := range prompts {
-				out = append(out, body(promptText(&prompts[n]), "", promptRows(local, &prompts[n])))
+				out = append(out, body(promptText(&prompts[n], say), "", promptRows(local, &prompts[n], say)))
 			}
 			if len(out) == 0 {
-				out = append(out, body(notForYou, "", []m{}))
+				out = append(out, body(inert(say("app_line_none")), "", []m{}))
 			}
 			return out, nil
 		})

@@ -101,12 +101,31 @@ func (e *Engine) introduce(b bots.Bot) {
 	if r, ok := b.(bots.Revealer); ok {
 		r.Reveal(e.Waiting)
 	}
+	if p, ok := b.(bots.Public); ok {
+		p.Proclaim(e.proclaim)
+	}
 	if w, ok := b.(bots.Worded); ok {
 		w.Speak(func(ctx context.Context, who chat.MemberID) func(string, int) string {
 			texts := e.to(ctx, chat.ID{Account: b.Account()}, chat.MemberID(chat.Escape(string(who)))).Texts
 			return func(name string, n int) string { return texts.Say(name, prompt.Values{Count: n}) }
 		})
 	}
+}
+
+// proclaim says a bot's own words in every language of a chat.
+func (e *Engine) proclaim(id chat.ID, name string) []string {
+	id.Local = chat.Escape(id.Local)
+	all := e.languages(id)
+	if len(all) == 0 {
+		all = []string{prompt.English}
+	}
+	var out []string
+	for _, lang := range all {
+		if text := e.o.Viewer.In(lang).Texts.Say(name, prompt.Values{}); !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 // to is the viewer that writes to a member.
