@@ -148,7 +148,7 @@ func startAs(t testing.TB, bot *faulty, as bots.Bot, schedules []retention.Sched
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	var offset time.Duration
+	offset := 36*time.Hour - time.Now().UTC().Sub(time.Now().UTC().Truncate(24*time.Hour)) // tomorrow at noon: no schedule's hour is near
 	h := &house{bot: bot, store: st}
 	h.now = func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(offset) }
 	h.shift = func(d time.Duration) { mu.Lock(); defer mu.Unlock(); offset += d }
