@@ -21,7 +21,7 @@ import (
 // CHAPERONE_SOAK=1 runs 2,000 kills, CHAPERONE_KILLS=200 as many as it says.
 func TestWhatsAppCrash(t *testing.T) {
 	t.Parallel()
-	kills := 200
+	kills := 30
 	if os.Getenv("CHAPERONE_SOAK") != "" {
 		kills = 2000
 	}
