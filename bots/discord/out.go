@@ -50,7 +50,7 @@ func (b *Bot) Do(ctx context.Context, e bots.Effect) (chat.MessageID, error) {
 		return "", err
 	case bots.Post:
 		what := body(cut(inert(e.Text), longest), e.Key, aboutRow(e.Key, b.onButton(e.Chat, "app_what", labelMost)))
-		if c := b.channel(e.Chat.Local); c.Type == kindForum {
+		if c := b.channel(e.Chat.Local); c != nil && c.Type == kindForum {
 			return b.begin(ctx, c, what)
 		}
 		made, err := b.post(ctx, e.Chat.Local, what)
