@@ -53,7 +53,7 @@ fuzz: ## every parser, for a while each (FUZZTIME=30s or 10000000x, PKG=./one/pa
 
 soak: ## the long form of the tests that have one; holds: 1,000,000 games in memory, 1,000,000 on SQLite, 100,000 on PostgreSQL
 	CHAPERONE_SOAK=1 $(GO) test -timeout 12h -count=1 -v -run 'Crash|Kills|Soak|Canary|Fenced|Tamper|VerifyMillion|BrokenDirectories' ./cmd/chaperone ./internal/...
-	CHAPERONE_SOAK=1 $(GO) test -timeout 1h -count=1 -v -run 'Cuts|Tier|Fortnight' ./bots/slack ./bots/whatsapp
+	CHAPERONE_SOAK=1 $(GO) test -timeout 1h -count=1 -v -run 'Cuts|NoCut|Tier|Fortnight' ./bots/slack ./bots/discord ./bots/whatsapp
 
 witness: ## the platforms' own clients from npm run against the test servers (needs npm and a registry)
 	CHAPERONE_WITNESS=1 $(GO) test -count=1 -v -run Witness ./bots/...
