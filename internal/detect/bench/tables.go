@@ -99,7 +99,8 @@ func (b *bench) phones() error {
 	return nil
 }
 
-// hostile measures the dearest texts that are known.
+// hostile measures the dearest texts that are known, each as often as anything
+// else: what the collector does meanwhile is no text's fault.
 func (b *bench) hostile() error {
 	normal := &engine{share: 1, scan: func(text string) int { return len(b.scan(text)) }}
 	b.measure(b.messages[:max(1, min(len(b.messages), int(10e6/b.mean)))], normal)
@@ -110,14 +111,19 @@ func (b *bench) hostile() error {
 	}
 	var rows []row
 	for name, text := range corpus.Hostile(64 << 10) {
-		set, err := detect.Compile(b.list)
-		if err != nil {
-			return err
+		var rates []float64
+		for range b.rounds {
+			set, err := detect.Compile(b.list)
+			if err != nil {
+				return err
+			}
+			one := &bench{set: set}
+			start := cpu()
+			one.scan(text)
+			rates = append(rates, float64(len(text))/(cpu()-start).Seconds())
 		}
-		one := &bench{set: set}
-		start := cpu()
-		one.scan(text)
-		rows = append(rows, row{name, float64(len(text)) / (cpu() - start).Seconds()})
+		slices.Sort(rates)
+		rows = append(rows, row{name, rates[len(rates)/2]})
 	}
 	slices.SortFunc(rows, func(a, c row) int { return int(a.rate - c.rate) })
 	for _, r := range rows[:min(len(rows), 8)] {
