@@ -124,5 +124,5 @@ var saysUnread = map[chat.Gap]string{
 	chat.FilePart:      "a file was posted of which only a part was read",
 	chat.FileGone:      "a file was posted that was not read: it was gone before it could be",
 	chat.FileForbidden: "a file was posted that was not read: the platform does not give it to the bot",
-	chat.FileFailed:    "a file was posted that was not read: it could not be fetched, however often it was tried",
+	chat.FileFailed:    "a file was posted that was not read: it could not be fetched, however often it was tried, or not be looked through",
 }

@@ -122,5 +122,5 @@ const (
 	FilePart      Gap = "file-part"      // only a part of it was read
 	FileGone      Gap = "file-gone"      // the platform has it no longer
 	FileForbidden Gap = "file-forbidden" // the platform does not give it to the bot
-	FileFailed    Gap = "file-failed"    // it could not be fetched, however often it was tried
+	FileFailed    Gap = "file-failed"    // it could not be fetched, however often it was tried, or not be looked through
 )

@@ -321,8 +321,10 @@ func (e *Engine) readFiles(ctx context.Context, id chat.ID, message chat.Message
 			}
 			continue
 		}
-		if got[i], err = e.scanFile(ctx, kind, content, i); err != nil {
-			return err
+		if got[i], err = e.scanFile(ctx, kind, content, i); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil { // it would fail again, and be fetched each time
+			got[i], why = fetched{}, chat.FileFailed
 		}
 		r.Files[i].Waits, r.Files[i].Why = false, why
 	}

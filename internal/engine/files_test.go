@@ -271,3 +271,19 @@ func TestFewFilesAreInMemoryAtATime(t *testing.T) {
 }
 
 func n1(n int) chat.MessageID { return chat.MessageID(fmt.Sprint("m", n-1)) }
+
+// A file that the scanner cannot take counts as not read, and is not fetched
+// again for ever.
+func TestAFileThatCannotBeScannedIsDeclared(t *testing.T) {
+	for _, text := range []string{"fail", "panic"} {
+		s := newShelf()
+		s.files["a.txt"], s.files["list.csv"] = always([]byte(text), nil), always(residents, nil)
+		h := s.start(t)
+		s.share(chat.Posted, "m1", 0, "both", "a.txt", "list.csv")
+		until(t, "it is declared", func() bool { return slices.Equal(gaps(t, h), []chat.Gap{chat.FileFailed}) })
+		until(t, "the file beside it is asked about", func() bool { return s.count(bots.Whisper) == 1 })
+		if n := s.tried("a.txt"); n != 1 {
+			t.Errorf("it was fetched %d times", n)
+		}
+	}
+}
